@@ -1,0 +1,1 @@
+"""Measurements of this product on the machine at hand: ``python -m bench``."""

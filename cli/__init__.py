@@ -1,0 +1,1 @@
+"""The ``governance`` command: run the system or a part of it, and operate it from a terminal."""
