@@ -1,0 +1,56 @@
+"""What subscribers of the ``alerts`` topic read: CloudEvents 1.0, JSON format.
+
+``id`` is the deduplication id: an alert is delivered at least once, and repeats carry the same.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import ConfigDict
+
+from schemas.events import Severity
+from schemas.wire import Moment, Wire
+
+
+class AlertType(StrEnum):
+    """What happened; the CloudEvents ``type``, prefixed ``governance.``."""
+
+    BREAKER_TRIPPED = "governance.breaker.tripped"
+    BREAKER_RESOLVED = "governance.breaker.resolved"
+    PHASE_CHANGED = "governance.phase.changed"
+    TYPE_PAUSED = "governance.command_type.paused"
+    TYPE_RESUMED = "governance.command_type.resumed"
+    RULE_CHANGED = "governance.rule.changed"
+    RULE_INVALID = "governance.rule.invalid"
+    STREAM_BLIND = "governance.stream.blind"
+    STREAM_SEES = "governance.stream.sees"
+
+
+class AlertData(Wire):
+    """What every alert says, whatever its type; ``context`` holds the rest by type."""
+
+    summary: str
+    severity: Severity
+    scope: str | None = None
+    command_type: str | None = None
+    event_id: str | None = None
+    rule: str | None = None
+    autonomy_epoch: int
+    context: dict[str, Any] = {}
+
+
+class Alert(Wire):
+    """The envelope: its attribute names are lower case, as CloudEvents demands."""
+
+    model_config = ConfigDict(alias_generator=None)
+
+    specversion: Literal["1.0"] = "1.0"
+    id: str
+    source: str = "/governance"
+    type: AlertType
+    subject: str | None = None
+    time: Moment
+    datacontenttype: Literal["application/json"] = "application/json"
+    data: AlertData

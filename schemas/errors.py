@@ -1,0 +1,167 @@
+"""Every error that the product raises on purpose, branched by what its receiver can do.
+
+    GovernanceError
+    ├── BadRecord         dead letter, and go on
+    ├── BadSetting        refuse to start, naming the setting
+    ├── BadRequest        the caller mends the request (400, 413, 422)
+    │   └── RuleError     ... the last good rule stays live; carries the position
+    ├── Refused           a legal request that the present state does not allow (409)
+    ├── NotFound          no such thing; carries near matches (404)
+    ├── NotPermitted      the caller may not (403)
+    └── Unavailable       not now; retry later (503)
+
+Errors carry values; the sentence is built from them. ``code`` is stable and public: it names
+the documentation page and the problem type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import ClassVar
+
+
+class GovernanceError(Exception):
+    """The root: nothing raises it directly."""
+
+    code: ClassVar[str] = "error"
+    retryable: ClassVar[bool] = False
+
+
+class BadRecord(GovernanceError):
+    """A record that cannot become an event; it goes to the dead letters with this reason."""
+
+    code = "bad_record"
+
+    def __init__(self, reason: str, detail: str) -> None:
+        self.reason = reason
+        self.detail = detail
+        super().__init__(f"{reason}: {detail}")
+
+
+class BadSetting(GovernanceError):
+    """A setting that cannot be used; the process refuses to start."""
+
+    code = "bad_setting"
+
+    def __init__(self, setting: str, problem: str) -> None:
+        self.setting = setting
+        self.problem = problem
+        super().__init__(f"{setting}: {problem}")
+
+
+class BadRequest(GovernanceError):
+    """A request that its caller can mend."""
+
+    code = "bad_request"
+
+    def __init__(self, detail: str, *, field: str | None = None) -> None:
+        self.detail = detail
+        self.field = field
+        super().__init__(f"{field}: {detail}" if field else detail)
+
+
+class TooLarge(BadRequest):
+    """A body larger than the API reads."""
+
+    code = "too_large"
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        super().__init__(f"the body is larger than {limit} bytes; send less at once")
+
+
+class RuleError(BadRequest):
+    """A rule that cannot go live; the last good version stays in force.
+
+    ``position`` is the zero-based index into ``source`` of the first character at fault, or
+    None when the fault is not inside a condition.
+    """
+
+    code = "rule_error"
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        source: str = "",
+        position: int | None = None,
+        suggestion: str | None = None,
+        field: str | None = "condition",
+    ) -> None:
+        self.problem = problem
+        self.source = source
+        self.position = position
+        self.suggestion = suggestion
+        hint = f"; did you mean {suggestion}?" if suggestion else ""
+        super().__init__(f"{problem}{hint}", field=field)
+
+    @property
+    def caret(self) -> str | None:
+        """Return the source with a caret under the fault, for people, or None without one."""
+        if self.position is None:
+            return None
+        return f"{self.source}\n{' ' * self.position}^"
+
+
+class Refused(GovernanceError):
+    """A legal request that the present state does not allow; says what would allow it."""
+
+    code = "refused"
+
+    def __init__(self, detail: str, *, allowed_when: str | None = None) -> None:
+        self.detail = detail
+        self.allowed_when = allowed_when
+        super().__init__(f"{detail}; {allowed_when}" if allowed_when else detail)
+
+
+class StaleEpoch(Refused):
+    """The caller decided on a state that an automatic lowering has since replaced."""
+
+    code = "stale_epoch"
+
+    def __init__(self, seen: int, current: int) -> None:
+        self.seen = seen
+        self.current = current
+        super().__init__(
+            f"you saw autonomy epoch {seen}, it is now {current}",
+            allowed_when="read the state again and decide on it",
+        )
+
+
+class Conflict(Refused):
+    """A thing of that name exists, or another request changed it first."""
+
+    code = "conflict"
+
+
+class NotFound(GovernanceError):
+    """No such thing; near matches help with a misspelt name."""
+
+    code = "not_found"
+
+    def __init__(self, kind: str, name: str, known: Sequence[str] = ()) -> None:
+        self.kind = kind
+        self.name = name
+        self.near = get_close_matches(name, known, n=3, cutoff=0.5)
+        hint = f"; near matches: {', '.join(self.near)}" if self.near else ""
+        super().__init__(f"no {kind} named {name!r}{hint}")
+
+
+class NotPermitted(GovernanceError):
+    """The caller is known and may not do this."""
+
+    code = "not_permitted"
+
+
+class Unavailable(GovernanceError):
+    """A part that is needed does not answer; the same request may succeed later."""
+
+    code = "unavailable"
+    retryable = True
+
+    def __init__(self, part: str, detail: str, *, retry_after: int = 2) -> None:
+        self.part = part
+        self.detail = detail
+        self.retry_after = retry_after
+        super().__init__(f"{part}: {detail}")

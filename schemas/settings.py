@@ -1,0 +1,181 @@
+"""Every setting: its name, its default, and the error that names it when it is wrong.
+
+Read from the environment as ``GOVERNANCE_NAME`` (and from ``.env``); a few plain names that
+installations already use are honoured too. A wrong value stops the start, naming the setting.
+"""
+
+from __future__ import annotations
+
+import socket
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from schemas.errors import BadSetting
+
+Port = Annotated[int, Field(ge=1, le=65_535)]
+
+
+def _also(name: str, *plain: str) -> AliasChoices:
+    """Read ``GOVERNANCE_<NAME>`` first, then the plain names that are in use."""
+    return AliasChoices(f"GOVERNANCE_{name}", *plain)
+
+
+class Settings(BaseSettings):
+    """The settings of every process; `load_settings` reads them."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="GOVERNANCE_",
+        env_file=".env",
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+    )
+
+    kafka_bootstrap_servers: str | None = Field(
+        default=None,
+        validation_alias=_also("KAFKA_BOOTSTRAP_SERVERS", "KAFKA_BOOTSTRAP_SERVERS"),
+        description="Brokers as host:port,...; without it the product starts its own Kafka.",
+    )
+    topic_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,100}$")] = "governance."
+    replication_factor: Annotated[int, Field(ge=1, le=7)] = 1
+    event_partitions: Annotated[int, Field(ge=1, le=256)] = 8
+    tally_partitions: Annotated[int, Field(ge=1, le=64)] = 4
+
+    host: str = Field(default="127.0.0.1", validation_alias=_also("HOST", "HOST"))
+    port: Port = Field(default=4007, validation_alias=_also("PORT", "PORT"))
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", validation_alias=_also("LOG_LEVEL", "LOG_LEVEL")
+    )
+    data_dir: Path = Field(default=Path("var"), description="Database, embedded Kafka, workers.")
+    log_file: Path = Path("logs/governance.log")
+    pid_file: Path = Path("governance.pid")
+    db_path: Path = Field(
+        default=Path("var/governance.db"), validation_alias=_also("DB_PATH", "GOVERNANCE_DB_PATH")
+    )
+    database_url: SecretStr | None = Field(
+        default=None, validation_alias=_also("DATABASE_URL", "DATABASE_URL")
+    )
+
+    worker_id: str = Field(
+        default_factory=lambda: f"{socket.gethostname()}-0",
+        description="Static member id: unique and stable, host name and slot by default.",
+        pattern=r"^[A-Za-z0-9._-]{1,200}$",
+    )
+    worker_group: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")] = "governance"
+    worker_host: str = "127.0.0.1"
+    worker_metrics_port: Annotated[int, Field(ge=0, le=65_535)] = Field(
+        default=4008, description="Port of the worker's own /metrics and /health; 0 for a free one."
+    )
+    worker_session_seconds: Annotated[int, Field(ge=6, le=300)] = 10
+    worker_stall_seconds: Annotated[int, Field(ge=5, le=3_600)] = Field(
+        default=30, description="Lag without progress for this long ends the worker, to restart."
+    )
+    flush_milliseconds: Annotated[int, Field(ge=50, le=60_000)] = 1_000
+    flush_records: Annotated[int, Field(ge=100, le=1_000_000)] = 20_000
+    poll_wait_milliseconds: Annotated[int, Field(ge=0, le=1_000)] = 10
+    ticks: bool = Field(
+        default=True, description="Off for a replay, which must not lengthen the log."
+    )
+    scope_limit: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        default=1_000,
+        description="Distinct values of a grouping per source partition; more count as __other__.",
+    )
+    control_lead_milliseconds: Annotated[int, Field(ge=200, le=60_000)] = Field(
+        default=1_500, description="How far ahead a changed rule takes effect on every worker."
+    )
+    blind_after_seconds: Annotated[int, Field(ge=1, le=3_600)] = Field(
+        default=3, description="Frontier age from which the system says that it is blind."
+    )
+
+    metrics_prefix: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,60}$")] = (
+        "simcorp_governance_"
+    )
+    business_timezone: str = "UTC"
+    business_start: Annotated[int, Field(ge=0, le=23)] = 9
+    business_end: Annotated[int, Field(ge=1, le=24)] = 17
+    escalate_medium_trips: Annotated[int, Field(ge=2, le=1_000)] = Field(
+        default=3, description="Medium trips of a command type within an hour that pause it."
+    )
+    escalate_paused_types: Annotated[int, Field(ge=2, le=1_000)] = Field(
+        default=5, description="Paused command types that revert everything to L3."
+    )
+    escalate_storm_scopes: Annotated[int, Field(ge=2, le=1_000)] = Field(
+        default=8, description="Scopes tripping within five minutes that count as a storm."
+    )
+
+    @field_validator("business_timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        """Refuse a time zone that this machine does not know."""
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError, OSError):
+            raise ValueError(f"{name!r} is not a time zone; write one like Europe/Zurich") from None
+        return name
+
+    @property
+    def sql_url(self) -> str:
+        """Return the database address for SQLAlchemy; holds a secret, never log it."""
+        if self.database_url is not None:
+            url = self.database_url.get_secret_value()
+            return url.replace("postgres://", "postgresql://", 1).replace(
+                "postgresql://", "postgresql+psycopg://", 1
+            )
+        return f"sqlite:///{self.db_path}"
+
+    def topic(self, name: str) -> str:
+        """Return a topic's full name.
+
+        >>> Settings().topic("rules")
+        'governance.rules'
+        """
+        return self.topic_prefix + name
+
+    def check_safe(self) -> Self:
+        """Return self if it is safe to serve.
+
+        Raises:
+            BadSetting: a port would be open beyond loopback although no authentication is set.
+        """
+        for name, host in (("HOST", self.host), ("GOVERNANCE_WORKER_HOST", self.worker_host)):
+            if not _is_loopback(host):
+                raise BadSetting(
+                    name,
+                    f"{host!r} is reachable from other machines and no authentication is "
+                    "configured; set it to 127.0.0.1",
+                )
+        return self
+
+
+def _is_loopback(host: str) -> bool:
+    """Return whether *host* is this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Return the settings from the environment, with *overrides* by field name on top.
+
+    Raises:
+        BadSetting: a value is wrong; names the variable, not the value if it is a secret.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        field = str(first["loc"][0]) if first["loc"] else "settings"
+        raise BadSetting(variable_of(field), str(first["msg"])) from None
+
+
+def variable_of(field: str) -> str:
+    """Return the environment variable that sets *field* (a field name or an alias)."""
+    return field if field.isupper() else f"GOVERNANCE_{field.upper()}"
