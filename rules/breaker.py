@@ -1,0 +1,210 @@
+"""The breaker of one rule on one scope: what a verdict makes of it.
+
+                  breach                 for: has passed
+      ┌─────────┐ ──────────► ┌─────────┐ ──────────► ┌─────────┐   keepFiringFor
+      │ closed  │             │ pending │             │  open   │ ◄────────────┐
+      └─────────┘ ◄────────── └─────────┘             └─────────┘   breach     │
+        ▲    ▲        ok                                │     │                │
+        │    └──────────────────────────────────────────┘     │ recovered ┌────┴───────┐
+        │      resolved, or recovered without keepFiringFor   └─────────► │ recovering │
+        └──────────────────────────────────────────────────────────────── └────────────┘
+                        recovered for as long as keepFiringFor
+
+Pure: the moment is an argument, in ms of log time. A verdict holds until the next one, so the
+caller need only come back when a verdict changes or at `due`. Missing data stands still: it
+neither trips nor recovers, and time without data counts neither as breach nor as recovery.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final
+
+from rules.live import LiveRule
+from rules.verdict import Verdict
+from schemas.actions import action_id
+from schemas.errors import Refused
+from schemas.tallies import STEP
+
+
+class Position(StrEnum):
+    """Where a breaker stands."""
+
+    CLOSED = "closed"
+    PENDING = "pending"
+    OPEN = "open"
+    RECOVERING = "recovering"
+
+
+MOVES: Final[dict[Position, frozenset[Position]]] = {
+    Position.CLOSED: frozenset({Position.PENDING, Position.OPEN}),
+    Position.PENDING: frozenset({Position.OPEN, Position.CLOSED}),
+    Position.OPEN: frozenset({Position.RECOVERING, Position.CLOSED}),
+    Position.RECOVERING: frozenset({Position.OPEN, Position.CLOSED}),
+}
+"""Every legal move; `docs/rules.md` shows the same table and a test keeps them equal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """What is remembered of one rule on one scope; all moments are ms of log time.
+
+    ``since`` is when it came to its ``position``. While pending, ``breaching_since`` is when the
+    unbroken breach of now began (None while data is missing) and ``progress`` the ms of breach
+    before that; while recovering, ``recovered_since`` and ``progress`` say the same of recovery.
+    ``action_id`` and ``opened_at`` are those of the trip that people see; ``latched`` is whether
+    only they close it.
+    """
+
+    position: Position = Position.CLOSED
+    since: int = 0
+    breaching_since: int | None = None
+    progress: int = 0
+    action_id: str | None = None
+    opened_at: int | None = None
+    recovered_since: int | None = None
+    latched: bool = False
+
+
+CLOSED_BREAKER: Final = Breaker()
+"""Every closed breaker is this one: closed, there is nothing to remember."""
+
+
+def advance(
+    breaker: Breaker, verdict: Verdict, recovery: Verdict, *, at: int, live: LiveRule, scope: str
+) -> tuple[Breaker, bool]:
+    """Return the breaker after the verdict at *at*, and whether it tripped and must act.
+
+    *recovery* is `LiveRule.recovery`: `Verdict.BREACH` means that the breaker may recover; where
+    both conditions hold, the breach wins. *scope* is the key that goes into the trip's id.
+
+    Raises:
+        Refused: *at* is before the moment at which the breaker came to where it is.
+    """
+    if at < breaker.since:
+        raise Refused(f"a breaker at {breaker.since} cannot be judged at {at}")
+    match breaker.position:
+        case Position.CLOSED:
+            return _from_closed(verdict, at=at, live=live, scope=scope)
+        case Position.PENDING:
+            return _from_pending(breaker, verdict, at=at, live=live, scope=scope)
+        case Position.OPEN:
+            return _from_open(breaker, verdict, recovery, at=at, live=live), False
+        case Position.RECOVERING:
+            return _from_recovering(breaker, verdict, recovery, at=at, live=live), False
+
+
+def resolve(breaker: Breaker, *, at: int) -> Breaker:
+    """Return the breaker after people resolved its trip at *at*: closed, with a clean slate.
+
+    Raises:
+        Refused: it has not tripped, or not yet at *at*.
+    """
+    if breaker.opened_at is None or at < breaker.opened_at:
+        raise Refused(
+            f"a breaker that is {breaker.position} has no trip to resolve",
+            allowed_when="resolve the trip that it is open for",
+        )
+    return _moved(breaker, CLOSED_BREAKER)
+
+
+def due(breaker: Breaker, live: LiveRule) -> int | None:
+    """Return the next T at which the breaker moves if all verdicts stay as they are.
+
+    None when time alone moves nothing: closed, open, or standing still for lack of data.
+    """
+    if breaker.breaching_since is not None:
+        moment = breaker.breaching_since + live.for_ - breaker.progress
+    elif breaker.recovered_since is not None:
+        moment = breaker.recovered_since + live.keep_firing_for - breaker.progress
+    else:
+        return None
+    return -(-moment // STEP) * STEP
+
+
+def _from_closed(verdict: Verdict, *, at: int, live: LiveRule, scope: str) -> tuple[Breaker, bool]:
+    """Trip on a breach, at once or after ``for``."""
+    if verdict is not Verdict.BREACH:
+        return CLOSED_BREAKER, False
+    if not live.for_:
+        return _tripped(CLOSED_BREAKER, at=at, live=live, scope=scope), True
+    pending = Breaker(Position.PENDING, since=at, breaching_since=at)
+    return _moved(CLOSED_BREAKER, pending), False
+
+
+def _from_pending(
+    breaker: Breaker, verdict: Verdict, *, at: int, live: LiveRule, scope: str
+) -> tuple[Breaker, bool]:
+    """Trip when the breach has lasted, give up when it is over, wait while nobody knows."""
+    if verdict is Verdict.OK:
+        return _moved(breaker, CLOSED_BREAKER), False
+    progress = breaker.progress + _elapsed(breaker.breaching_since, at)
+    if verdict is Verdict.INSUFFICIENT:
+        return replace(breaker, breaching_since=None, progress=progress), False
+    if progress >= live.for_:
+        return _tripped(breaker, at=at, live=live, scope=scope), True
+    return replace(breaker, breaching_since=at, progress=progress), False
+
+
+def _from_open(
+    breaker: Breaker, verdict: Verdict, recovery: Verdict, *, at: int, live: LiveRule
+) -> Breaker:
+    """Stay open until people resolve the trip, or, unlatched, until it has recovered."""
+    if breaker.latched or not _is_recovered(verdict, recovery):
+        return breaker
+    if not live.keep_firing_for:
+        return _moved(breaker, CLOSED_BREAKER)
+    recovering = replace(
+        breaker, position=Position.RECOVERING, since=at, recovered_since=at, progress=0
+    )
+    return _moved(breaker, recovering)
+
+
+def _from_recovering(
+    breaker: Breaker, verdict: Verdict, recovery: Verdict, *, at: int, live: LiveRule
+) -> Breaker:
+    """Close when recovery has lasted, reopen (the same trip) when it is over."""
+    progress = breaker.progress + _elapsed(breaker.recovered_since, at)
+    if _is_recovered(verdict, recovery):
+        if progress >= live.keep_firing_for:
+            return _moved(breaker, CLOSED_BREAKER)
+        return replace(breaker, recovered_since=at, progress=progress)
+    if verdict is not Verdict.BREACH and recovery is Verdict.INSUFFICIENT:
+        return replace(breaker, recovered_since=None, progress=progress)
+    reopened = replace(breaker, position=Position.OPEN, since=at, recovered_since=None, progress=0)
+    return _moved(breaker, reopened)
+
+
+def _tripped(breaker: Breaker, *, at: int, live: LiveRule, scope: str) -> Breaker:
+    """Return the breaker open, with the id of the action that its trip publishes."""
+    action = live.rule.action
+    trip = Breaker(
+        Position.OPEN,
+        since=at,
+        action_id=action_id(live.name, live.version, scope, at, action),
+        opened_at=at,
+        latched=action.latches,
+    )
+    return _moved(breaker, trip)
+
+
+def _is_recovered(verdict: Verdict, recovery: Verdict) -> bool:
+    """Return whether the recovery holds, and no breach with it."""
+    return recovery is Verdict.BREACH and verdict is not Verdict.BREACH
+
+
+def _elapsed(since: int | None, at: int) -> int:
+    """Return the ms from *since* to *at*, 0 when nothing was going on."""
+    return 0 if since is None else at - since
+
+
+def _moved(before: Breaker, after: Breaker) -> Breaker:
+    """Return *after*.
+
+    Raises:
+        Refused: no breaker moves like that; this would be a fault of the code above.
+    """
+    if after.position not in MOVES[before.position]:
+        raise Refused(f"a breaker cannot go from {before.position} to {after.position}")
+    return after
