@@ -68,10 +68,11 @@ chaos: setup ## kill processes on purpose, for minutes
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-header --no-annotate --no-emit-index-url --no-emit-find-links $(UPGRADE)
 
-lock: setup ## pin anew what pyproject.toml asks for (UPGRADE=--upgrade for newer versions)
+lock: setup ## pin anew what pyproject.toml and jgo.toml ask for (UPGRADE=--upgrade for newer versions)
 	$(COMPILE) --output-file requirements/runtime.txt pyproject.toml
 	$(COMPILE) --output-file requirements/dev.txt --constraint requirements/runtime.txt \
 	  --group dev pyproject.toml
+	$(BIN)/python -m embedded.jars
 
 clean: ## remove what was built; var/ and logs/ stay
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache build dist

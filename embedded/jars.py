@@ -1,7 +1,7 @@
 """The broker's jars: exactly those of ``jgo.lock.toml``, fetched once and checked every time.
 
     jgo.toml        what we ask for                  (people edit it)
-    jgo.lock.toml   every jar, version and SHA-256   (``python -m embedded.jars`` writes it)
+    jgo.lock.toml   every jar, version and SHA-256   (``make lock`` writes it)
 
 Jars are kept in ``$XDG_CACHE_HOME/autonomy-governance/jars`` (``~/.cache/…`` without it), so
 that a fresh clone or ``rm -r var`` does not fetch them again. A jar enters that folder by a

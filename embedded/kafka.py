@@ -76,7 +76,8 @@ class KafkaCluster:
         file = self.directory / "cluster-id"
         if not file.exists():
             raw = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-            file.write_text(raw.replace("-", "A", 1) if raw.startswith("-") else raw)
+            # Kafka's own ids never begin with "-", which its commands would read as an option.
+            file.write_text(f"A{raw[1:]}")
         return file.read_text().strip()
 
     def __enter__(self) -> Self:
@@ -195,8 +196,9 @@ class KafkaCluster:
         new = [node for node in self.nodes if not node.is_formatted]
         if new:
             self._progress("formatting Kafka's storage")
+            cluster_id = self.cluster_id
             with ThreadPoolExecutor(len(new)) as pool:
-                list(pool.map(lambda node: node.format(self.cluster_id), new))
+                list(pool.map(lambda node: node.format(cluster_id), new))
 
     def _check_size(self) -> None:
         """Refuse a folder of another size: its nodes would wait for votes that cannot come."""

@@ -57,18 +57,19 @@ def check(wanted: Mapping[str, Topic], found: Mapping[str, Mapping[str, str]]) -
     """
     for name, topic in wanted.items():
         for setting, right in topic.settings().items():
-            if setting in ESSENTIAL and found[name].get(setting) != right:
+            present = found[name].get(setting)
+            if setting in ESSENTIAL and present != right:
                 raise BadSetting(
                     f"topic {name}",
-                    f"{setting} is {found[name].get(setting)} and must be {right} (kafka-configs.sh "
-                    f"--alter --topic {name} --add-config {setting}={right})",
+                    f"{setting} is {present} and must be {right} "
+                    f"(kafka-configs.sh --alter --topic {name} --add-config {setting}={right})",
                 )
 
 
 def _create(admin: Any, wanted: Mapping[str, Topic], replication_factor: int) -> list[str]:
-    missing = [name for name in wanted if name not in set(admin.list_topics())]
+    present = set(admin.list_topics())
     created = []
-    for name in missing:
+    for name in sorted(wanted.keys() - present):
         topic = wanted[name]
         row = {
             "num_partitions": topic.partitions,

