@@ -42,6 +42,7 @@ def _hold(held: ExitStack, wanted: int) -> int:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
+            probe.listen()  # or a second probe of ours could have the same port
         except OSError:
             continue
         return port
