@@ -11,21 +11,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from rules.compiler import Test, compile_tree, severities
+from rules.compiler import compile_tree, is_about_severity, severities
 from rules.grammar import parse
 from rules.metrics import METRICS, PREFIX, SEVERITY_METRIC, Unit
 from rules.suggestions import plain
-from rules.tree import (
-    Arithmetic,
-    Comparison,
-    Joined,
-    MetricName,
-    Negative,
-    Node,
-    Not,
-    SeverityName,
-    WindowLength,
-)
+from rules.tree import Comparison, MetricName, Node, SeverityName, WindowLength, walk
+from rules.truth import Test
 from rules.verdict import Verdict
 from schemas.actions import Reading
 from schemas.durations import written
@@ -98,65 +89,37 @@ def compile_condition(text: str, *, field: str = "condition") -> Condition:
             suggestion=error.suggestion,
             field=field,
         ) from None
-    named = tuple(dict.fromkeys(_metrics(tree)))
+    nodes = list(walk(tree))
+    metrics = _metrics(nodes)
     return Condition(
         text=text,
         tree=tree,
-        metrics=named,
-        per_command_type=any(word.startswith(PREFIX) for word in _written(tree)),
-        sample_classes=frozenset(c for name in named for c in METRICS[name].sample_classes),
+        metrics=metrics,
+        per_command_type=any(map(_is_per_type, nodes)),
+        sample_classes=frozenset(c for name in metrics for c in METRICS[name].sample_classes),
         test=test,
     )
 
 
-def _children(node: Node) -> tuple[Node, ...]:
-    """Return the nodes directly below, in the order of the text."""
-    match node:
-        case Joined():
-            return node.parts
-        case Comparison() | Arithmetic():
-            return node.left, node.right
-        case Not() | Negative():
-            return (node.operand,)
-        case _:
-            return ()
-
-
-def _walk(node: Node) -> Iterator[Node]:
-    """Yield a node and all below it, in the order of the text."""
-    yield node
-    for child in _children(node):
-        yield from _walk(child)
-
-
-def _asked(node: Node) -> tuple[Severity, ...]:
-    """Return the severities that a comparison asks for, none if it is no such comparison."""
-    if isinstance(node, Comparison) and (
-        isinstance(node.left, SeverityName) or isinstance(node.right, SeverityName)
-    ):
-        return severities(node)
-    return ()
-
-
-def _metrics(tree: Node) -> Iterator[str]:
-    """Yield the catalogue names that a tree reads, repeats included."""
-    for node in _walk(tree):
+def _metrics(nodes: Sequence[Node]) -> tuple[str, ...]:
+    """Return the catalogue names that a condition reads, each once."""
+    names: list[str] = []
+    for node in nodes:
         if isinstance(node, MetricName):
-            yield node.metric
-        for severity in _asked(node):
-            yield SEVERITY_METRIC[severity].name
+            names.append(node.metric)
+        elif isinstance(node, Comparison) and is_about_severity(node):
+            names += [SEVERITY_METRIC[severity].name for severity in severities(node)]
+    return tuple(dict.fromkeys(names))
 
 
-def _written(tree: Node) -> Iterator[str]:
-    """Yield the metrics of a tree as the text has them."""
-    for node in _walk(tree):
-        if isinstance(node, MetricName | SeverityName):
-            yield node.written
+def _is_per_type(node: Node) -> bool:
+    """Return whether a node is a metric of each command type."""
+    return isinstance(node, MetricName | SeverityName) and node.written.startswith(PREFIX)
 
 
 def _values(tree: Node, counts: Sequence[int], window: int) -> Iterator[tuple[int, str]]:
     """Yield where each name ends in the text, and its value."""
-    for node in _walk(tree):
+    for node in walk(tree):
         match node:
             case MetricName():
                 yield node.at + len(node.written), _shown(METRICS[node.metric].reading(counts))

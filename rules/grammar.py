@@ -82,7 +82,7 @@ class _Reader:
         """Return the present token and go on to the next."""
         token = self.token
         self.index += 1
-        self.token = self.tokens[min(self.index, len(self.tokens) - 1)]
+        self.token = self.tokens[self.index]
         return token
 
     def whole(self) -> Node:
@@ -126,7 +126,7 @@ class _Reader:
     def _comparison(self, left: Node) -> Node:
         """Return *left* compared with what follows."""
         if isinstance(left, Comparison):
-            raise self._chained()
+            raise self._chained(left)
         sign = self.step()
         right = self.expression(_COMPARISON)
         return Comparison(
@@ -193,16 +193,16 @@ class _Reader:
             suggestion=suggestions.for_name(token.text),
         )
 
-    def _chained(self) -> RuleError:
-        """Return the error for ``a > b > c``."""
-        middle = self.tokens[self.index - 1].text
-        before = self.text[: self.token.at].strip()
-        after = self.tokens[min(self.index + 1, len(self.tokens) - 1)].text
-        written = f"{before} and {middle} {self.token.text} {after}"
+    def _chained(self, left: Comparison) -> RuleError:
+        """Return the error for ``a > b > c``, which probably means ``a > b and b > c``."""
+        at = self.token.at
+        middle = self.text[left.at + len(left.symbol) : at].strip()
+        meant = f"{self.text[:at].rstrip()} and {middle} {self.text[at:]}"
+        is_whole = middle.count("(") == middle.count(")")
         return RuleError(
             "comparisons do not chain: join two of them with `and`",
-            position=self.token.at,
-            suggestion=written if len(written) <= 2 * suggestions.LONGEST_WORD else "and",
+            position=at,
+            suggestion=meant if is_whole and len(meant) <= 2 * suggestions.LONGEST_WORD else "and",
         )
 
     def _left_over(self) -> RuleError:
@@ -246,7 +246,7 @@ def _above(at: int, *children: Node) -> int:
     Raises:
         RuleError: it is higher than a condition may be.
     """
-    height = 1 + max(child.height for child in children)
+    height = 1 + max([child.height for child in children])
     if height > MAX_HEIGHT:
         raise _too_deep(at)
     return height

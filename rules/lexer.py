@@ -44,10 +44,11 @@ _TOKEN: Final = re.compile(
     | (?P<number> \.?[0-9][0-9A-Za-z_.]*%? )
     | (?P<name>   [A-Za-z_][0-9A-Za-z_.]* )
     | (?P<string> "[^"\r\n]*" | '[^'\r\n]*' )
-    | (?P<wrong>  <> | => | =< | \*\* | // )
-    | (?P<sign>   === | !== | == | != | >= | <= | \|\| | && | [-+*/()<>!] )
+    | (?P<sign>   === | !== | == | != | >= | <=(?!>) | \|\| | && | [-+()!]
+                | <(?!>) | > | \*(?!\*) | /(?!/) )
+    | (?P<stray>  . )
     """,
-    re.VERBOSE | re.ASCII,
+    re.VERBOSE | re.ASCII | re.DOTALL,
 )
 _NUMBER: Final = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?P<share>%)?", re.ASCII)
 _DURATION: Final = re.compile(r"[0-9]{1,9}[smhd]", re.ASCII)
@@ -56,38 +57,26 @@ _WORDS: Final = frozenset({"and", "or", "not"})
 
 
 def tokens(text: str) -> list[Token]:
-    """Return the tokens of *text*, the last of kind `Kind.END`.
+    """Return the tokens of *text*, the last two of kind `Kind.END`: one may be stepped over.
 
     Raises:
         RuleError: a character or a number that no condition can hold; ``position`` is set.
     """
     found: list[Token] = []
-    at, end = 0, len(text)
-    while at < end:
-        match = _TOKEN.match(text, at)
-        if match is None:
+    for match in _TOKEN.finditer(text):
+        group, word, at = match.lastgroup, match.group(), match.start()
+        if group == "sign":
+            found.append(Token(_CANONICAL.get(word, word), word, at))
+        elif group == "name":
+            found.append(Token(word if word in _WORDS else Kind.NAME, word, at))
+        elif group == "number":
+            found.append(Token(_number_kind(match, at), word, at))
+        elif group == "string":
+            found.append(Token(Kind.STRING, word, at))
+        elif group == "stray":
             raise _stray(text, at)
-        if match.lastgroup != "space":
-            found.append(_token(match, at))
-        at = match.end()
-    found.append(Token(Kind.END, "", end))
-    return found
-
-
-def _token(match: re.Match[str], at: int) -> Token:
-    """Return the token that *match* found."""
-    word = match.group()
-    match match.lastgroup:
-        case "sign":
-            return Token(_CANONICAL.get(word, word), word, at)
-        case "name":
-            return Token(word if word in _WORDS else Kind.NAME, word, at)
-        case "number":
-            return Token(_number_kind(match, at), word, at)
-        case "string":
-            return Token(Kind.STRING, word, at)
-        case _:
-            raise _stray(match.string, at)
+    end = Token(Kind.END, "", len(text))
+    return [*found, end, end]
 
 
 def _number_kind(match: re.Match[str], at: int) -> Kind:

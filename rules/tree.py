@@ -15,6 +15,7 @@ a node that has one. ``height`` bounds every walk over a tree.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import StrEnum
 
 import msgspec
@@ -38,7 +39,7 @@ class Operator(StrEnum):
     OVER = "/"
 
 
-class Number(msgspec.Struct, frozen=True):
+class Number(msgspec.Struct, frozen=True, gc=False):
     """A number as written; ``5%`` is the share 0.05."""
 
     at: int
@@ -47,7 +48,7 @@ class Number(msgspec.Struct, frozen=True):
     height: int = 1
 
 
-class Length(msgspec.Struct, frozen=True):
+class Length(msgspec.Struct, frozen=True, gc=False):
     """A written duration, in milliseconds."""
 
     at: int
@@ -55,14 +56,14 @@ class Length(msgspec.Struct, frozen=True):
     height: int = 1
 
 
-class WindowLength(msgspec.Struct, frozen=True):
+class WindowLength(msgspec.Struct, frozen=True, gc=False):
     """The word ``window``: the length of the rule's window."""
 
     at: int
     height: int = 1
 
 
-class Quoted(msgspec.Struct, frozen=True):
+class Quoted(msgspec.Struct, frozen=True, gc=False):
     """A string, without its quotes."""
 
     at: int
@@ -70,7 +71,7 @@ class Quoted(msgspec.Struct, frozen=True):
     height: int = 1
 
 
-class MetricName(msgspec.Struct, frozen=True):
+class MetricName(msgspec.Struct, frozen=True, gc=False):
     """A metric of the catalogue; ``written`` is how the text has it."""
 
     at: int
@@ -79,7 +80,7 @@ class MetricName(msgspec.Struct, frozen=True):
     height: int = 1
 
 
-class SeverityName(msgspec.Struct, frozen=True):
+class SeverityName(msgspec.Struct, frozen=True, gc=False):
     """The word ``incident.severity``."""
 
     at: int
@@ -87,7 +88,7 @@ class SeverityName(msgspec.Struct, frozen=True):
     height: int = 1
 
 
-class Negative(msgspec.Struct, frozen=True):
+class Negative(msgspec.Struct, frozen=True, gc=False):
     """A sign changed."""
 
     at: int
@@ -95,7 +96,7 @@ class Negative(msgspec.Struct, frozen=True):
     height: int
 
 
-class Arithmetic(msgspec.Struct, frozen=True):
+class Arithmetic(msgspec.Struct, frozen=True, gc=False):
     """Two operands and one of ``+ - * /``."""
 
     at: int
@@ -105,7 +106,7 @@ class Arithmetic(msgspec.Struct, frozen=True):
     height: int
 
 
-class Comparison(msgspec.Struct, frozen=True):
+class Comparison(msgspec.Struct, frozen=True, gc=False):
     """Two operands and one of ``> >= < <= == !=``; ``symbol`` is the operator as written."""
 
     at: int
@@ -116,7 +117,7 @@ class Comparison(msgspec.Struct, frozen=True):
     height: int
 
 
-class Not(msgspec.Struct, frozen=True):
+class Not(msgspec.Struct, frozen=True, gc=False):
     """The opposite of a condition."""
 
     at: int
@@ -124,7 +125,7 @@ class Not(msgspec.Struct, frozen=True):
     height: int
 
 
-class Joined(msgspec.Struct, frozen=True):
+class Joined(msgspec.Struct, frozen=True, gc=False):
     """Two or more conditions of which all (``and``) or any (``or``) must hold."""
 
     at: int
@@ -137,3 +138,33 @@ Node = (
     Number | Length | WindowLength | Quoted | MetricName | SeverityName
     | Negative | Arithmetic | Comparison | Not | Joined
 )  # fmt: skip
+
+
+def children(node: Node) -> tuple[Node, ...]:
+    """Return the nodes directly below, in the order of the text."""
+    match node:
+        case Comparison() | Arithmetic():
+            return node.left, node.right
+        case Joined():
+            return node.parts
+        case Not() | Negative():
+            return (node.operand,)
+        case _:
+            return ()
+
+
+def walk(tree: Node) -> Iterator[Node]:
+    """Yield a node and all below it, in the order of the text."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if node.height > 1:
+            waiting.extend(reversed(children(node)))
+
+
+def start(node: Node) -> int:
+    """Return where the text of a node begins (an opening parenthesis aside)."""
+    if isinstance(node, Joined):
+        return start(node.parts[0])
+    return start(node.left) if isinstance(node, Arithmetic | Comparison) else node.at
