@@ -1,0 +1,190 @@
+"""What subscribers are told, as pure functions from what happened to an `Alert`.
+
+An alert's id is made from what happened, so that one that is delivered twice is seen as one.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from governance.autonomy import Autonomy
+from governance.events import BreakerEvent
+from schemas.alerts import Alert, AlertData, AlertType
+from schemas.events import Severity
+from schemas.governance import Phase
+from schemas.rules import RuleVersion
+from schemas.wire import iso_ms
+
+
+def tripped(event: BreakerEvent) -> Alert:
+    """Return the alert that a breaker tripped."""
+    return Alert(
+        id=f"{event.id}:tripped",
+        type=AlertType.BREAKER_TRIPPED,
+        subject=event.rule.name,
+        time=event.timestamp,
+        data=_of_event(event, event.details, event.autonomy_epoch),
+    )
+
+
+def resolved(event: BreakerEvent, at: datetime, *, epoch: int) -> Alert:
+    """Return the alert that people resolved a breaker event."""
+    summary = f"{event.rule.name} for {event.scope} resolved by {event.resolved_by}"
+    return Alert(
+        id=f"{event.id}:resolved",
+        type=AlertType.BREAKER_RESOLVED,
+        subject=event.rule.name,
+        time=at,
+        data=_of_event(event, summary, epoch),
+    )
+
+
+def phase_changed(
+    before: Autonomy, after: Autonomy, *, cause: str, because: str, at: datetime
+) -> Alert:
+    """Return the alert that the phase or its whitelist changed; *cause* makes its id."""
+    to_floor = after.phase is Phase.L3
+    return Alert(
+        id=f"{cause}:phase",
+        type=AlertType.PHASE_CHANGED,
+        subject=after.phase.value,
+        time=at,
+        data=AlertData(
+            summary=f"Phase {before.phase} → {after.phase}: {because}",
+            severity=Severity.CRITICAL if to_floor else Severity.HIGH,
+            scope="*",
+            autonomy_epoch=after.epoch,
+            context={
+                "from": before.facts(),
+                "to": after.facts(),
+            },
+        ),
+    )
+
+
+def type_paused(
+    command_type: str, state: Autonomy, *, cause: str, because: str, at: datetime
+) -> Alert:
+    """Return the alert that a command type was paused; *cause* makes its id."""
+    return Alert(
+        id=f"{cause}:paused",
+        type=AlertType.TYPE_PAUSED,
+        subject=command_type,
+        time=at,
+        data=AlertData(
+            summary=f"{command_type} paused: {because}",
+            severity=Severity.HIGH,
+            scope=command_type,
+            command_type=command_type,
+            autonomy_epoch=state.epoch,
+            context={"pausedCommandTypes": list(state.paused_command_types)},
+        ),
+    )
+
+
+def type_resumed(command_type: str, state: Autonomy, *, cause: str, by: str, at: datetime) -> Alert:
+    """Return the alert that people let a command type run again; *cause* makes its id."""
+    return Alert(
+        id=f"{cause}:resumed",
+        type=AlertType.TYPE_RESUMED,
+        subject=command_type,
+        time=at,
+        data=AlertData(
+            summary=f"{command_type} resumed by {by}",
+            severity=Severity.MEDIUM,
+            scope=command_type,
+            command_type=command_type,
+            autonomy_epoch=state.epoch,
+            context={"pausedCommandTypes": list(state.paused_command_types)},
+        ),
+    )
+
+
+def rule_changed(version: RuleVersion, *, epoch: int) -> Alert:
+    """Return the alert that a rule was added, changed or deleted."""
+    what = "deleted" if version.rule is None else f"now at version {version.version}"
+    since = iso_ms(version.effective_from)
+    return Alert(
+        id=f"rule:{version.key}:changed",
+        type=AlertType.RULE_CHANGED,
+        subject=version.name,
+        time=version.changed_at,
+        data=AlertData(
+            summary=f"Rule {version.name} {what}, by {version.changed_by}, from {since}",
+            severity=Severity.LOW,
+            rule=version.name,
+            autonomy_epoch=epoch,
+            context={"version": version.to_wire()},
+        ),
+    )
+
+
+def rule_invalid(name: str, problem: str, *, cause: str, epoch: int, at: datetime) -> Alert:
+    """Return the alert that a rule was written that cannot go live; *cause* makes its id."""
+    return Alert(
+        id=f"{cause}:invalid",
+        type=AlertType.RULE_INVALID,
+        subject=name,
+        time=at,
+        data=AlertData(
+            summary=f"Rule {name} cannot go live; its last good version stays: {problem}",
+            severity=Severity.HIGH,
+            rule=name,
+            autonomy_epoch=epoch,
+            context={"problem": problem},
+        ),
+    )
+
+
+def stream_blind(since: datetime, *, reason: str, epoch: int) -> Alert:
+    """Return the alert that nobody sees what executors do, since *since*, which makes its id."""
+    return _of_stream(
+        AlertType.STREAM_BLIND, since, since, "The stream is blind: " + reason, epoch=epoch
+    )
+
+
+def stream_sees(since: datetime, at: datetime, *, epoch: int) -> Alert:
+    """Return the alert that the blindness that began at *since* is over."""
+    seconds = round((at - since).total_seconds())
+    return _of_stream(
+        AlertType.STREAM_SEES, since, at, f"The stream sees again, after {seconds} s", epoch=epoch
+    )
+
+
+def _of_stream(
+    kind: AlertType, since: datetime, at: datetime, summary: str, *, epoch: int
+) -> Alert:
+    """Return an alert about the stream as a whole."""
+    return Alert(
+        id=f"stream:{round(since.timestamp() * 1000)}:{kind.rsplit('.', 1)[-1]}",
+        type=kind,
+        subject="stream",
+        time=at,
+        data=AlertData(
+            summary=summary,
+            severity=Severity.CRITICAL if kind is AlertType.STREAM_BLIND else Severity.LOW,
+            scope="*",
+            autonomy_epoch=epoch,
+        ),
+    )
+
+
+def _of_event(event: BreakerEvent, summary: str, epoch: int) -> AlertData:
+    """Return what an alert says about a breaker event."""
+    context: dict[str, Any] = {
+        "action": event.action.value,
+        "metrics": event.metrics,
+        "dueAt": event.to_wire()["dueAt"],
+        "causedBy": event.caused_by,
+    }
+    return AlertData(
+        summary=summary,
+        severity=event.severity,
+        scope=event.scope,
+        command_type=event.command_type,
+        event_id=event.id,
+        rule=event.rule.name,
+        autonomy_epoch=epoch,
+        context=context,
+    )

@@ -1,0 +1,154 @@
+"""The audit log: who changed what, when, in a chain that shows any edit.
+
+    ┌ seq 1 ─────────────┐   ┌ seq 2 ─────────────┐
+    │ at actor act ...   │   │ at actor act ...   │
+    │ prev 00…00  hash ──┼──►│ prev      hash ────┼──► head
+    └────────────────────┘   └────────────────────┘
+
+Each hash covers its row and the hash before it, so an edited, deleted, inserted or moved row
+breaks the chain. Cutting off the tail leaves a shorter, whole chain: only a `Checkpoint` kept
+elsewhere shows that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final, NamedTuple
+
+from schemas.wire import Wire
+
+GENESIS: Final = "0" * 64
+"""What the first row names as the hash before it."""
+
+
+class Act(StrEnum):
+    """Everything that leaves an audit row."""
+
+    STATE_CREATED = "state.created"
+    TRIP_APPLIED = "trip.applied"
+    ESCALATION_RAISED = "escalation.raised"
+    PHASE_REVERTED = "phase.reverted"
+    PHASE_ROLLED_BACK = "phase.rolled_back"
+    TYPE_PAUSED = "command_type.paused"
+    TYPE_RESUMED = "command_type.resumed"
+    EVENT_RESOLVED = "event.resolved"
+    RULE_ADDED = "rule.added"
+    RULE_CHANGED = "rule.changed"
+    RULE_DELETED = "rule.deleted"
+    RULE_INVALID = "rule.invalid"
+    STATE_ADOPTED = "state.adopted"
+    STATE_RESTORED = "state.restored"
+
+
+class AuditRow(NamedTuple):
+    """One act, as stored: the two snapshots are canonical JSON or None."""
+
+    seq: int
+    at: str
+    actor: str
+    act: str
+    subject: str
+    before: str | None
+    after: str | None
+    prev_hash: str
+    hash: str
+
+
+class AuditEntry(Wire):
+    """One act as the API shows it."""
+
+    seq: int
+    at: datetime
+    actor: str
+    act: str
+    subject: str
+    before: Any = None
+    after: Any = None
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The head of the chain at some moment, kept where the database's owner cannot reach."""
+
+    seq: int
+    hash: str
+
+
+class ChainReport(Wire):
+    """What verifying found: ``broken_at`` is the ``seq`` of the first row that does not fit."""
+
+    intact: bool
+    rows: int
+    head_seq: int
+    head_hash: str
+    broken_at: int | None = None
+    problem: str | None = None
+
+
+def canonical(facts: Mapping[str, Any] | None) -> str | None:
+    """Return *facts* as JSON with one spelling, or None for None."""
+    if facts is None:
+        return None
+    return json.dumps(
+        facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+
+
+def chained(previous: str, row: tuple[int, str, str, str, str, str | None, str | None]) -> str:
+    """Return the hash of *row* (all but its two hashes) after the hash *previous*."""
+    text = json.dumps([*row, previous], separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def verify_chain(
+    rows: Iterable[tuple[Any, ...]], checkpoint: Checkpoint | None = None
+) -> ChainReport:
+    """Return whether *rows* (fields of `AuditRow`, by ``seq``) are the chain as written.
+
+    With a *checkpoint*, also whether the row that it names is still there and the same, which
+    shows a tail that was cut off or written anew. Rows are read once and never kept.
+    """
+    seq, head, met = 0, GENESIS, checkpoint is None
+    for row in rows:
+        seq += 1
+        problem = _misfit(row, seq, head)
+        if problem is None and checkpoint and checkpoint.seq == seq:
+            met = row[8] == checkpoint.hash
+            problem = None if met else "the row is not the one that the checkpoint names"
+        if problem is not None:
+            return ChainReport(
+                intact=False,
+                rows=seq - 1,
+                head_seq=seq - 1,
+                head_hash=head,
+                broken_at=seq,
+                problem=problem,
+            )
+        head = row[8]
+    if not met:
+        return ChainReport(
+            intact=False,
+            rows=seq,
+            head_seq=seq,
+            head_hash=head,
+            broken_at=seq + 1,
+            problem="rows are missing at the end: the checkpoint is beyond it",
+        )
+    return ChainReport(intact=True, rows=seq, head_seq=seq, head_hash=head)
+
+
+def _misfit(row: tuple[Any, ...], seq: int, head: str) -> str | None:
+    """Return why *row* cannot be number *seq* after *head*, or None when it fits."""
+    if row[0] != seq:
+        return f"row {seq} is missing"
+    if row[7] != head:
+        return "the row does not follow the one before it"
+    if chained(head, row[:7]) != row[8]:
+        return "the row was changed after it was written"
+    return None

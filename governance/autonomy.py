@@ -1,0 +1,65 @@
+"""Autonomy as it stands: the phase, what may run unasked, what is paused, and the epoch.
+
+Pure: every change is a function in `phases` or `breakers` from one `Autonomy` to the next.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from schemas.governance import GovernanceState, Phase, StateRecord
+from schemas.wire import iso
+
+
+@dataclass(frozen=True, slots=True)
+class Autonomy:
+    """The whole state; ``epoch`` counts the lowerings, so that a stale decision is seen."""
+
+    phase: Phase
+    phase_start_date: datetime
+    command_whitelist: tuple[str, ...] = ()
+    paused_command_types: tuple[str, ...] = ()
+    epoch: int = 1
+    last_report_date: datetime | None = None
+    last_expansion_date: datetime | None = None
+
+    def view(self, now: datetime) -> GovernanceState:
+        """Return what ``GET /api/governance/state`` shows at *now*."""
+        return GovernanceState(
+            current_phase=self.phase,
+            phase_start_date=self.phase_start_date,
+            command_whitelist=list(self.command_whitelist),
+            paused_command_types=list(self.paused_command_types),
+            autonomy_epoch=self.epoch,
+            days_since_phase_start=max(0, (now - self.phase_start_date).days),
+            last_report_date=self.last_report_date,
+            last_expansion_date=self.last_expansion_date,
+        )
+
+    def record(self, effective_from: int, now: datetime) -> StateRecord:
+        """Return what the ``state`` topic says from *effective_from* (ms of log time)."""
+        return StateRecord(
+            phase=self.phase,
+            phase_start_date=self.phase_start_date,
+            command_whitelist=list(self.command_whitelist),
+            paused_command_types=list(self.paused_command_types),
+            autonomy_epoch=self.epoch,
+            effective_from=effective_from,
+            updated_at=now,
+        )
+
+    def at_epoch(self, epoch: int) -> Autonomy:
+        """Return the same state in *epoch*."""
+        return replace(self, epoch=epoch)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the audit log keeps of this state, JSON-ready."""
+        return {
+            "phase": self.phase.value,
+            "phaseStartDate": iso(self.phase_start_date),
+            "commandWhitelist": list(self.command_whitelist),
+            "pausedCommandTypes": list(self.paused_command_types),
+            "autonomyEpoch": self.epoch,
+        }

@@ -1,0 +1,59 @@
+"""Everything that can be asked of the state service: load, decide, save, in one transaction.
+
+HTTP, the consumer and the command line call the same functions. Each takes the `Desk` first.
+"""
+
+from governance.handlers.actions import Applied, Position, apply_action, apply_actions
+from governance.handlers.audit import list_audit, show_audit_head, verify_audit
+from governance.handlers.autonomy import (
+    count_phase_entries,
+    resume_command_type,
+    roll_back,
+    show_phase_history,
+    show_state,
+)
+from governance.handlers.events import (
+    count_events,
+    explain_event,
+    list_events,
+    list_events_between,
+    list_unresolved_events,
+    resolve_event,
+)
+from governance.handlers.first_boot import create
+from governance.handlers.rules import (
+    add_rule,
+    delete_rule,
+    list_rule_versions,
+    list_rules,
+    patch_rule,
+    show_rule,
+)
+
+__all__ = [
+    "Applied",
+    "Position",
+    "add_rule",
+    "apply_action",
+    "apply_actions",
+    "count_events",
+    "count_phase_entries",
+    "create",
+    "delete_rule",
+    "explain_event",
+    "list_audit",
+    "list_events",
+    "list_events_between",
+    "list_rule_versions",
+    "list_rules",
+    "list_unresolved_events",
+    "patch_rule",
+    "resolve_event",
+    "resume_command_type",
+    "roll_back",
+    "show_audit_head",
+    "show_phase_history",
+    "show_rule",
+    "show_state",
+    "verify_audit",
+]

@@ -1,0 +1,108 @@
+"""Breaker events: read, and resolved once."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from governance import alerts
+from governance.audit import Act
+from governance.desk import Desk
+from governance.events import BreakerEvent, ExplainedEvent, Finding, Resolution
+from governance.handlers.changes import publish, publish_alert
+from governance.store import Unit
+from governance.store.events import EventCount
+from schemas.governance import ResolutionRecord
+from schemas.topics import STATE
+
+
+def list_events(desk: Desk, *, limit: int = 20, offset: int = 0) -> list[BreakerEvent]:
+    """Return the newest *limit* events behind the newest *offset*, newest first."""
+    with desk.store.reading() as unit:
+        return unit.events.newest(limit=limit, offset=offset)
+
+
+def list_unresolved_events(desk: Desk) -> list[BreakerEvent]:
+    """Return all events that people have still to resolve, newest first."""
+    with desk.store.reading() as unit:
+        return unit.events.unresolved()
+
+
+def explain_event(desk: Desk, event_id: str) -> ExplainedEvent:
+    """Return one event with its evidence, its escalation and its relatives.
+
+    Raises:
+        NotFound: there is none; carries near matches.
+    """
+    with desk.store.reading() as unit:
+        return unit.events.explained(event_id)
+
+
+def list_events_between(desk: Desk, start: datetime, end: datetime) -> list[BreakerEvent]:
+    """Return the events that tripped in ``[start, end)``, oldest first."""
+    with desk.store.reading() as unit:
+        return unit.events.between(start, end)
+
+
+def count_events(desk: Desk) -> list[EventCount]:
+    """Return the events counted by rule, action, severity and whether they are resolved."""
+    with desk.store.reading() as unit:
+        return unit.events.counts()
+
+
+def resolve_event(
+    desk: Desk,
+    event_id: str,
+    *,
+    by: str,
+    finding: Finding | None = None,
+    notes: str | None = None,
+) -> Resolution:
+    """Resolve an event: its breaker starts afresh on every judge, and autonomy stays as it is.
+
+    The first to resolve wins; whoever comes later gets what the first one wrote. Resolving
+    raises nothing: a paused command type is resumed, and a phase promoted, by acts of their own.
+
+    Raises:
+        NotFound: there is none; carries near matches.
+        Unavailable: the database is busy or away.
+    """
+    now = desk.clock()
+    with desk.store.writing() as unit:
+        event = unit.events.explained(event_id)
+        if event.resolved:
+            return Resolution(id=event_id, already=True, event=shown(event))
+        unit.events.resolve(event_id, by=by, at=now, finding=finding, notes=notes)
+        after = unit.events.explained(event_id)
+        _tell(desk, unit, after, now)
+    return Resolution(id=event_id, already=False, event=shown(after))
+
+
+def shown(event: ExplainedEvent) -> BreakerEvent:
+    """Return an event as lists show it."""
+    return BreakerEvent.model_validate(event.model_dump(include=set(BreakerEvent.model_fields)))
+
+
+def _tell(desk: Desk, unit: Unit, event: ExplainedEvent, now: datetime) -> None:
+    """Write down that *event* was resolved, and tell judges and subscribers.
+
+    An escalation has no breaker of its own on any judge.
+    """
+    unit.audit.append(
+        Act.EVENT_RESOLVED,
+        event.id,
+        actor=event.resolved_by or "",
+        at=now,
+        before={"resolved": False},
+        after={"resolved": True, "finding": event.finding, "notes": event.notes},
+    )
+    if event.caused_by is None:
+        record = ResolutionRecord(
+            action_id=event.id,
+            rule=event.rule.name,
+            scope_key=event.scope_key,
+            effective_from=desk.in_force_from(now),
+            resolved_at=now,
+        )
+        publish(unit, STATE.name, f"resolution/{event.id}", record, now=now)
+    epoch = unit.autonomy.load().epoch
+    publish_alert(unit, alerts.resolved(event, now, epoch=epoch), now)

@@ -1,0 +1,74 @@
+"""Moves on the ladder of phases, as functions from one state to the next.
+
+    L3 ── L3+ ── L4 ── L4+ ── L5
+     ◄──────────────────────────   automation and a rollback: downwards only, epoch + 1
+
+Nothing here raises a phase; that takes an approved proposal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from governance.autonomy import Autonomy
+from schemas.errors import NotFound, Refused, StaleEpoch
+from schemas.governance import Phase
+
+
+def reverted(state: Autonomy, now: datetime) -> Autonomy:
+    """Return *state* at L3 with an empty whitelist; the phase starts anew only if it changed."""
+    return _lowered(state, Phase.L3, whitelist=(), now=now)
+
+
+def rolled_back(
+    state: Autonomy, target: Phase, *, whitelist: Sequence[str], now: datetime
+) -> Autonomy:
+    """Return *state* at *target*, with the *whitelist* that was last held there.
+
+    L3 holds none, whatever was held before.
+
+    Raises:
+        Refused: *target* is above the present phase.
+    """
+    if target.rank > state.phase.rank:
+        raise Refused(
+            f"{target} is above the present phase {state.phase}",
+            allowed_when=f"a rollback goes to {state.phase} or below; a rise takes a proposal",
+        )
+    held = () if target is Phase.L3 else tuple(whitelist)
+    return _lowered(state, target, whitelist=held, now=now)
+
+
+def paused(state: Autonomy, command_type: str) -> Autonomy:
+    """Return *state* with *command_type* paused; the epoch moves even if it was paused before."""
+    held = {*state.paused_command_types, command_type}
+    return replace(state, paused_command_types=tuple(sorted(held)), epoch=state.epoch + 1)
+
+
+def resumed(state: Autonomy, command_type: str, *, epoch: int) -> Autonomy:
+    """Return *state* with *command_type* running again; people only, so the epoch stays.
+
+    Raises:
+        StaleEpoch: *epoch* is not the present one: the caller has not seen the last lowering.
+        NotFound: the type is not paused.
+    """
+    if epoch != state.epoch:
+        raise StaleEpoch(epoch, state.epoch)
+    if command_type not in state.paused_command_types:
+        raise NotFound("paused command type", command_type, state.paused_command_types)
+    rest = tuple(held for held in state.paused_command_types if held != command_type)
+    return replace(state, paused_command_types=rest)
+
+
+def _lowered(state: Autonomy, phase: Phase, *, whitelist: Sequence[str], now: datetime) -> Autonomy:
+    """Return *state* at *phase* in a new epoch."""
+    since = state.phase_start_date if phase is state.phase else now
+    return replace(
+        state,
+        phase=phase,
+        phase_start_date=since,
+        command_whitelist=tuple(whitelist),
+        epoch=state.epoch + 1,
+    )

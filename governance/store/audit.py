@@ -1,0 +1,80 @@
+"""The audit log's rows; nothing here changes or removes one, and the database refuses to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select
+
+from governance.audit import GENESIS, Act, AuditEntry, AuditRow, Checkpoint, canonical, chained
+from governance.store.moments import read_moment
+from governance.store.tables import audit_log
+from schemas.wire import iso
+
+
+class AuditShelf:
+    """Appends to the chain and reads it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def append(
+        self,
+        act: Act,
+        subject: str,
+        *,
+        actor: str,
+        at: datetime,
+        before: Mapping[str, Any] | None = None,
+        after: Mapping[str, Any] | None = None,
+    ) -> AuditRow:
+        """Add a row to the end of the chain and return it."""
+        head = self.head()
+        facts = (
+            head.seq + 1,
+            iso(at),
+            actor,
+            act.value,
+            subject,
+            canonical(before),
+            canonical(after),
+        )
+        row = AuditRow(*facts, prev_hash=head.hash, hash=chained(head.hash, facts))
+        self._connection.execute(insert(audit_log), row._asdict())
+        return row
+
+    def head(self) -> Checkpoint:
+        """Return the last row's number and hash; 0 and zeros for an empty log."""
+        last = select(audit_log.c.seq, audit_log.c.hash).order_by(audit_log.c.seq.desc()).limit(1)
+        found = self._connection.execute(last).first()
+        return Checkpoint(found.seq, found.hash) if found else Checkpoint(0, GENESIS)
+
+    def rows(self) -> Iterator[tuple[Any, ...]]:
+        """Return every row in order, a thousand in memory at a time."""
+        chain = select(*audit_log.c).order_by(audit_log.c.seq)
+        streamed = self._connection.execution_options(yield_per=1_000).execute(chain)
+        return (tuple(row) for row in streamed)
+
+    def entries(self, *, before: int | None = None, limit: int = 100) -> list[AuditEntry]:
+        """Return the newest *limit* acts, or those before number *before*, newest first."""
+        wanted = select(*audit_log.c).order_by(audit_log.c.seq.desc()).limit(limit)
+        if before is not None:
+            wanted = wanted.where(audit_log.c.seq < before)
+        return [_entry(AuditRow(*row)) for row in self._connection.execute(wanted)]
+
+
+def _entry(row: AuditRow) -> AuditEntry:
+    """Return a stored row with its snapshots read."""
+    return AuditEntry(
+        seq=row.seq,
+        at=read_moment(row.at),
+        actor=row.actor,
+        act=row.act,
+        subject=row.subject,
+        before=json.loads(row.before) if row.before else None,
+        after=json.loads(row.after) if row.after else None,
+        hash=row.hash,
+    )

@@ -1,0 +1,179 @@
+"""The one row of the state, and the history of phases."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy.engine import RowMapping
+
+from governance.audit import canonical
+from governance.autonomy import Autonomy
+from governance.store.moments import read_moment
+from governance.store.tables import governance_state, phase_history
+from schemas.governance import Phase
+from schemas.wire import iso
+
+
+@dataclass(frozen=True, slots=True)
+class StoredState:
+    """The state's row as it is, and as this service last wrote it.
+
+    The two differ only when somebody changed the row by SQL; ``found`` may then hold anything.
+    """
+
+    found: dict[str, Any]
+    written: dict[str, Any]
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether nobody changed the row behind our back."""
+        return self.found == self.written
+
+
+class AutonomyShelf:
+    """Loads and saves the state."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def is_there(self) -> bool:
+        """Whether the state was ever created."""
+        return self._connection.execute(select(governance_state.c.id)).first() is not None
+
+    def load(self) -> Autonomy:
+        """Return the state.
+
+        A row that SQL made unreadable is passed over for the last state that we wrote; the
+        watch on such changes restores the row soon.
+        """
+        stored = self.stored()
+        try:
+            return read_autonomy(stored.found)
+        except (ValueError, TypeError):
+            return read_autonomy(stored.written)
+
+    def stored(self) -> StoredState:
+        """Return the row as found, beside what was written."""
+        row = self._connection.execute(select(governance_state)).mappings().one()
+        return StoredState(found=_fields(row), written=json.loads(row["sealed"] or "{}"))
+
+    def save(self, state: Autonomy, now: datetime) -> None:
+        """Write *state*; there is only one."""
+        fields = _written(state)
+        row = {**fields, "updated_at": iso(now), "sealed": canonical(fields)}
+        if self.is_there():
+            self._connection.execute(update(governance_state).values(row))
+        else:
+            self._connection.execute(insert(governance_state).values(id=1, **row))
+
+    def enter_phase(self, state: Autonomy, *, cause: str, actor: str, now: datetime) -> None:
+        """Begin a row of history for *state*'s phase."""
+        self._connection.execute(
+            insert(phase_history).values(
+                phase=state.phase.value,
+                command_whitelist=json.dumps(state.command_whitelist),
+                started_at=iso(now),
+                cause=cause,
+                actor=actor,
+                autonomy_epoch=state.epoch,
+            )
+        )
+
+    def leave_phase(self, state: Autonomy, now: datetime) -> None:
+        """End the present row of history, with the whitelist as *state* held it last."""
+        self._connection.execute(
+            update(phase_history)
+            .where(phase_history.c.ended_at.is_(None))
+            .values(ended_at=iso(now), command_whitelist=json.dumps(state.command_whitelist))
+        )
+
+    def last_whitelist(self, phase: Phase) -> tuple[str, ...]:
+        """Return the whitelist as it was when *phase* was last left; empty if it never was."""
+        last = (
+            select(phase_history.c.command_whitelist)
+            .where(phase_history.c.phase == phase.value, phase_history.c.ended_at.is_not(None))
+            .order_by(phase_history.c.seq.desc())
+            .limit(1)
+        )
+        found = self._connection.execute(last).scalar()
+        return tuple(json.loads(found)) if found else ()
+
+    def history(self, limit: int = 100) -> list[dict[str, Any]]:
+        """Return the phases held, newest first."""
+        wanted = select(phase_history).order_by(phase_history.c.seq.desc()).limit(limit)
+        return [dict(row) for row in self._connection.execute(wanted).mappings()]
+
+    def entries_by_phase(self) -> dict[Phase, int]:
+        """Return how often each phase was entered, those never entered with 0."""
+        counted = select(phase_history.c.phase, func.count()).group_by(phase_history.c.phase)
+        found = {row[0]: row[1] for row in self._connection.execute(counted)}
+        return {phase: found.get(phase.value, 0) for phase in Phase}
+
+
+def read_autonomy(fields: dict[str, Any]) -> Autonomy:
+    """Return the state that *fields* (columns of the row) describe.
+
+    Raises:
+        ValueError: a field holds what it cannot mean.
+        TypeError: a field is of the wrong kind.
+    """
+    return Autonomy(
+        phase=Phase(fields["current_phase"]),
+        phase_start_date=read_moment(fields["phase_start_date"]),
+        command_whitelist=_names(fields["command_whitelist"]),
+        paused_command_types=_names(fields["paused_command_types"]),
+        epoch=int(fields["autonomy_epoch"]),
+        last_report_date=_maybe(fields["last_report_date"]),
+        last_expansion_date=_maybe(fields["last_expansion_date"]),
+    )
+
+
+def _fields(row: RowMapping) -> dict[str, Any]:
+    """Return the columns that people may change by SQL."""
+    return {
+        name: row[name]
+        for name in (
+            "current_phase",
+            "phase_start_date",
+            "command_whitelist",
+            "paused_command_types",
+            "autonomy_epoch",
+            "last_report_date",
+            "last_expansion_date",
+        )
+    }
+
+
+def _written(state: Autonomy) -> dict[str, Any]:
+    """Return *state* as columns."""
+    report, expansion = state.last_report_date, state.last_expansion_date
+    return {
+        "current_phase": state.phase.value,
+        "phase_start_date": iso(state.phase_start_date),
+        "command_whitelist": json.dumps(state.command_whitelist),
+        "paused_command_types": json.dumps(state.paused_command_types),
+        "autonomy_epoch": state.epoch,
+        "last_report_date": iso(report) if report else None,
+        "last_expansion_date": iso(expansion) if expansion else None,
+    }
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """Return a JSON list of names.
+
+    Raises:
+        ValueError: it is not one.
+    """
+    names = json.loads(text)
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"{text!r} is not a JSON list of names")
+    return tuple(names)
+
+
+def _maybe(text: str | None) -> datetime | None:
+    """Return the moment that *text* names, or None."""
+    return read_moment(text) if text else None

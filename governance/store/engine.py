@@ -1,0 +1,73 @@
+"""Connections that keep what they are told: SQLite's and PostgreSQL's settings, in one place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
+
+BUSY: Final = 5_000
+"""Milliseconds to wait for another writer before saying that the database is busy."""
+
+WRITER: Final = 0x676F7665
+"""The number of PostgreSQL's advisory lock that makes this service the one writer."""
+
+WRITING: Final = "governance_writing"
+"""The execution option of a connection whose next transaction writes."""
+
+
+def open_engine(url: str) -> Engine:
+    """Return an engine for *url*; SQLite's folder is made if it is not there."""
+    address = make_url(url)
+    if address.get_backend_name() == "sqlite":
+        if address.database and address.database != ":memory:":
+            Path(address.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(address, connect_args={"timeout": BUSY / 1000})
+        event.listen(engine, "connect", _open_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    engine = create_engine(
+        address,
+        pool_pre_ping=True,
+        pool_timeout=BUSY / 1000,
+        connect_args={"connect_timeout": 5, "options": f"-c lock_timeout={BUSY}"},
+    )
+    event.listen(engine, "begin", _begin_postgres)
+    return engine
+
+
+def _open_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    """Set up a new SQLite connection: what was committed survives the loss of power."""
+    # The driver's own BEGIN would come late and deferred; `_begin_sqlite` writes it instead.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in (
+        f"busy_timeout = {BUSY}",
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Take the write lock at once when writing: a read that turns into a write cannot wait."""
+    writing = _is_writing(connection)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def _begin_postgres(connection: Connection) -> None:
+    """Be the one writer until the end of the transaction, so that the audit chain is a chain."""
+    if _is_writing(connection):
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER})")
+
+
+def _is_writing(connection: Connection) -> bool:
+    """Whether the transaction that begins was announced as a writing one."""
+    options: dict[str, Any] = dict(connection.get_execution_options())
+    return bool(options.get(WRITING, False))

@@ -1,0 +1,88 @@
+"""What Kafka is still to be told: written with the change itself, published afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from governance.store.tables import outbox
+from schemas.wire import iso
+
+
+class OutboxRow(NamedTuple):
+    """One record for Kafka; ``seq`` is its place in the order, ``topic`` has no prefix."""
+
+    seq: int
+    topic: str
+    key: str
+    value: str
+    created_at: str
+
+
+_FIELDS = (outbox.c.seq, outbox.c.topic, outbox.c.key, outbox.c.value, outbox.c.created_at)
+
+
+class OutboxShelf:
+    """Puts records in, and hands them to the relay in order."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def put(self, topic: str, key: str, value: bytes, *, at: datetime) -> None:
+        """Add a record for *topic* (without prefix) to the end."""
+        self._connection.execute(
+            insert(outbox).values(topic=topic, key=key, value=value.decode(), created_at=iso(at))
+        )
+
+    def unpublished(self, limit: int) -> list[OutboxRow]:
+        """Return the oldest *limit* records that were not published yet, in order."""
+        wanted = (
+            select(*_FIELDS)
+            .where(outbox.c.published_at.is_(None))
+            .order_by(outbox.c.seq)
+            .limit(limit)
+        )
+        return [OutboxRow(*row) for row in self._connection.execute(wanted)]
+
+    def row(self, seq: int) -> OutboxRow | None:
+        """Return one record, or None when it was pruned or never was."""
+        found = self._connection.execute(select(*_FIELDS).where(outbox.c.seq == seq)).first()
+        return OutboxRow(*found) if found else None
+
+    def after(self, seq: int, *, topics: Collection[str], limit: int) -> list[OutboxRow]:
+        """Return the oldest *limit* records of *topics* behind number *seq*, in order."""
+        wanted = (
+            select(*_FIELDS)
+            .where(outbox.c.seq > seq, outbox.c.topic.in_(sorted(topics)))
+            .order_by(outbox.c.seq)
+            .limit(limit)
+        )
+        return [OutboxRow(*row) for row in self._connection.execute(wanted)]
+
+    def mark_published(self, seqs: Sequence[int], now: datetime) -> None:
+        """Remember that the records numbered *seqs* reached Kafka."""
+        self._connection.execute(
+            update(outbox).where(outbox.c.seq.in_(seqs)).values(published_at=iso(now))
+        )
+
+    def waiting(self) -> tuple[int, str | None]:
+        """Return how many records wait, and since when the oldest does."""
+        wanted = select(func.count(), func.min(outbox.c.created_at)).where(
+            outbox.c.published_at.is_(None)
+        )
+        count, oldest = self._connection.execute(wanted).one()
+        return int(count), oldest
+
+    def last(self) -> int:
+        """Return the number of the newest record, 0 before any."""
+        return int(self._connection.execute(select(func.max(outbox.c.seq))).scalar() or 0)
+
+    def prune(self, before: datetime, *, keep: int) -> int:
+        """Forget records published before *before*, save the newest *keep*; return how many."""
+        gone = delete(outbox).where(
+            outbox.c.published_at < iso(before), outbox.c.seq <= self.last() - keep
+        )
+        return int(self._connection.execute(gone).rowcount)

@@ -1,0 +1,26 @@
+"""One transaction, with a shelf for each kind of thing that it reads and writes."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from governance.store.audit import AuditShelf
+from governance.store.autonomy import AutonomyShelf
+from governance.store.events import EventShelf
+from governance.store.minutes import MinuteShelf
+from governance.store.offsets import OffsetShelf
+from governance.store.outbox import OutboxShelf
+from governance.store.rules import RuleShelf
+
+
+class Unit:
+    """What a handler loads from and saves to; all of it happens or none of it does."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.autonomy = AutonomyShelf(connection)
+        self.rules = RuleShelf(connection)
+        self.events = EventShelf(connection)
+        self.audit = AuditShelf(connection)
+        self.outbox = OutboxShelf(connection)
+        self.offsets = OffsetShelf(connection)
+        self.minutes = MinuteShelf(connection)
