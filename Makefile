@@ -46,7 +46,7 @@ run: setup ## everything on this machine, with demo traffic (SCENARIO=incident|h
 	$(BIN)/governance up --scenario $(SCENARIO)
 
 test: lint ## lint, then every test but the long ones
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest
 
 lint: setup ## ruff, mypy --strict, and who may import whom
 	$(BIN)/ruff check .
@@ -62,7 +62,7 @@ bench: setup ## measure, and write bench/results/latest.json
 	$(BIN)/python -m bench
 
 chaos: setup ## kill processes on purpose, for minutes
-	$(BIN)/python -m pytest tests -m chaos
+	$(BIN)/python -m pytest -m chaos
 
 # The pins name versions and hashes and no address: whoever installs chooses the registry.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
