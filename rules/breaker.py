@@ -11,8 +11,9 @@
                         recovered for as long as keepFiringFor
 
 Pure: the moment is an argument, in ms of log time. A verdict holds until the next one, so the
-caller need only come back when a verdict changes or at `due`. Missing data stands still: it
-neither trips nor recovers, and time without data counts neither as breach nor as recovery.
+caller need only come back when a verdict changes or at `due`. Missing data neither trips nor
+recovers: ``for`` adds up the time of breach alone, and ``keepFiringFor``, which runs from the
+first recovery on, ends only when the recovery is seen to hold.
 """
 
 from __future__ import annotations
@@ -52,9 +53,9 @@ class Breaker:
 
     ``since`` is when it came to its ``position``. While pending, ``breaching_since`` is when the
     unbroken breach of now began (None while data is missing) and ``progress`` the ms of breach
-    before that; while recovering, ``recovered_since`` and ``progress`` say the same of recovery.
-    ``action_id`` and ``opened_at`` are those of the trip that people see; ``latched`` is whether
-    only they close it.
+    before that; while recovering, ``recovered_since`` is when the unbroken recovery of now began
+    (None while data is missing). ``action_id`` and ``opened_at`` are those of the trip that
+    people see; ``latched`` is whether only they close it.
     """
 
     position: Position = Position.CLOSED
@@ -76,6 +77,7 @@ def advance(
 ) -> tuple[Breaker, bool]:
     """Return the breaker after the verdict at *at*, and whether it tripped and must act.
 
+    Nothing to remember: nothing new is returned, but the very same breaker.
     *recovery* is `LiveRule.recovery`: `Verdict.BREACH` means that the breaker may recover; where
     both conditions hold, the breach wins. *scope* is the key that goes into the trip's id.
 
@@ -117,7 +119,7 @@ def due(breaker: Breaker, live: LiveRule) -> int | None:
     if breaker.breaching_since is not None:
         moment = breaker.breaching_since + live.for_ - breaker.progress
     elif breaker.recovered_since is not None:
-        moment = breaker.recovered_since + live.keep_firing_for - breaker.progress
+        moment = breaker.since + live.keep_firing_for
     else:
         return None
     return -(-moment // STEP) * STEP
@@ -141,10 +143,14 @@ def _from_pending(
         return _moved(breaker, CLOSED_BREAKER), False
     progress = breaker.progress + _elapsed(breaker.breaching_since, at)
     if verdict is Verdict.INSUFFICIENT:
+        if breaker.breaching_since is None:
+            return breaker, False
         return replace(breaker, breaching_since=None, progress=progress), False
     if progress >= live.for_:
         return _tripped(breaker, at=at, live=live, scope=scope), True
-    return replace(breaker, breaching_since=at, progress=progress), False
+    if breaker.breaching_since is None:
+        return replace(breaker, breaching_since=at), False
+    return breaker, False
 
 
 def _from_open(
@@ -155,9 +161,7 @@ def _from_open(
         return breaker
     if not live.keep_firing_for:
         return _moved(breaker, CLOSED_BREAKER)
-    recovering = replace(
-        breaker, position=Position.RECOVERING, since=at, recovered_since=at, progress=0
-    )
+    recovering = replace(breaker, position=Position.RECOVERING, since=at, recovered_since=at)
     return _moved(breaker, recovering)
 
 
@@ -165,14 +169,14 @@ def _from_recovering(
     breaker: Breaker, verdict: Verdict, recovery: Verdict, *, at: int, live: LiveRule
 ) -> Breaker:
     """Close when recovery has lasted, reopen (the same trip) when it is over."""
-    progress = breaker.progress + _elapsed(breaker.recovered_since, at)
     if _is_recovered(verdict, recovery):
-        if progress >= live.keep_firing_for:
+        if at - breaker.since >= live.keep_firing_for:
             return _moved(breaker, CLOSED_BREAKER)
-        return replace(breaker, recovered_since=at, progress=progress)
+        return replace(breaker, recovered_since=at) if breaker.recovered_since is None else breaker
     if verdict is not Verdict.BREACH and recovery is Verdict.INSUFFICIENT:
-        return replace(breaker, recovered_since=None, progress=progress)
-    reopened = replace(breaker, position=Position.OPEN, since=at, recovered_since=None, progress=0)
+        is_known = breaker.recovered_since is not None
+        return replace(breaker, recovered_since=None) if is_known else breaker
+    reopened = replace(breaker, position=Position.OPEN, since=at, recovered_since=None)
     return _moved(breaker, reopened)
 
 

@@ -149,7 +149,7 @@ def _check_comparison(node: Comparison, left: Operand, right: Operand) -> None:
     """Refuse what does not fit together, and what the text alone decides."""
     if not are_comparable(left.unit, right.unit):
         raise _not_comparable(node, left, right)
-    if left.constant is not None and right.constant is not None:
+    if not (left.counts or right.counts):
         raise RuleError(
             "this comparison holds no metric: it would always say the same", position=node.at
         )
@@ -165,7 +165,7 @@ def _check_share(node: Node, rate: Operand, other: Operand) -> None:
     raise RuleError(
         f"a rate is between 0 and 1, and {plain(value)} is not",
         position=start(node),
-        suggestion=plain(value / 100) if 1 < value <= 100 else None,
+        suggestion=plain(value / 100) if 1 < value <= 100 and other.unit is Unit.NUMBER else None,
     )
 
 
@@ -201,11 +201,11 @@ def _named_severity(node: Node) -> Severity:
     for severity in Severity:
         if severity.value == text:
             return severity
-    near = next((s for s in Severity if text and s[:2] == text.strip().lower()[:2]), None)
+    near = next((s for s in Severity if s[:2] == text.strip().lower()[:2]), None)
     raise RuleError(
         "a severity is compared with " + ", ".join(f'"{severity}"' for severity in Severity),
         position=start(node),
-        suggestion=f'"{near or Severity.CRITICAL}"',
+        suggestion=f'"{near}"' if near else None,
     )
 
 

@@ -210,11 +210,11 @@ class _Reader:
         token = self.token
         if token.kind == ")":
             return RuleError("nothing opens this parenthesis", position=token.at)
-        foreign = suggestions.WORDS.get(token.text)
+        starts_another = token.kind in {"not", "("} or suggestions.is_metric(token.text)
         return RuleError(
             f"{suggestions.shown(token.text)} where an operator or the end should be",
             position=token.at,
-            suggestion=foreign or ("and" if token.kind in {Kind.NAME, "not", "("} else None),
+            suggestion=suggestions.WORDS.get(token.text) or ("and" if starts_another else None),
         )
 
     def _no_operand(self, token: Token) -> RuleError:

@@ -50,6 +50,11 @@ _LOOSE: Final = re.compile(r"([0-9_]*)(?:\.([0-9]*))?(?:[eE]([-+]?[0-9]{1,2})(?!
 _BARE: Final = {name.replace(".", "").lower(): name for name in (*METRICS, SEVERITY_NAME, "window")}
 
 
+def is_metric(word: str) -> bool:
+    """Return whether *word* names a metric, with or without the prefix."""
+    return word.removeprefix(PREFIX) in (*METRICS, SEVERITY_NAME)
+
+
 def shown(word: str) -> str:
     """Return *word* quoted, and cut when it is endless."""
     return repr(word if len(word) <= LONGEST_WORD else f"{word[:LONGEST_WORD]}…")
@@ -58,6 +63,8 @@ def shown(word: str) -> str:
 def for_sign(text: str, at: int) -> tuple[str, str | None]:
     """Return the foreign sign of *text* at *at*, and what stands for it here."""
     pair = text[at : at + 2]
+    if re.match(r"[0-9],[0-9](?![0-9]{2}(?![0-9]))", text[max(at - 1, 0) : at + 5]):
+        return ",", "."
     sign = pair if pair in SIGNS else text[at]
     return sign, SIGNS.get(sign)
 
@@ -97,7 +104,7 @@ def for_name(word: str) -> str | None:
         return WORDS.get(word)
     prefix = PREFIX if word.lower().startswith(PREFIX.lower()) and len(word) > len(PREFIX) else ""
     near = _near(word[len(prefix) :])
-    return f"{prefix}{near}" if near else None
+    return f"{prefix}{near}" if near in METRICS or near == SEVERITY_NAME else near
 
 
 def _near(word: str) -> str | None:

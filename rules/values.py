@@ -39,12 +39,16 @@ Total = Callable[[Sequence[int]], int]
 
 
 class Operand(NamedTuple):
-    """A value: ``constant`` when the text alone decides it, ``metric`` when it is a bare one."""
+    """A value: ``constant`` when the text alone decides it, ``metric`` when it is a bare one.
+
+    ``counts`` is whether it depends on what was counted at all.
+    """
 
     unit: Unit
     run: Reckon
     constant: float | None = None
     metric: Metric | None = None
+    counts: bool = False
 
 
 def operand(node: Node) -> Operand:
@@ -94,14 +98,16 @@ def _metric(name: str) -> Operand:
     metric = METRICS[name]
     above, unit = total_of(metric.numerator), Unit(metric.unit.value)
     if metric.denominator is None:
-        return Operand(unit, lambda counts, least, window: float(above(counts)), metric=metric)
+        return Operand(
+            unit, lambda counts, least, window: float(above(counts)), metric=metric, counts=True
+        )
     below = total_of(metric.denominator)
 
     def run(counts: Sequence[int], least: int, window: int) -> float | None:
         samples = below(counts)
         return None if samples < least or not samples else above(counts) / samples
 
-    return Operand(unit, run, metric=metric)
+    return Operand(unit, run, metric=metric, counts=True)
 
 
 def _nothing(counts: Sequence[int], least: int, window: int) -> None:
@@ -126,7 +132,7 @@ def _negative(node: Negative) -> Operand:
         value = inner.run(counts, least, window)
         return None if value is None else -value
 
-    return Operand(unit, run)
+    return Operand(unit, run, counts=inner.counts)
 
 
 def _arithmetic(node: Arithmetic) -> Operand:
@@ -142,7 +148,7 @@ def _arithmetic(node: Arithmetic) -> Operand:
         raise RuleError("nothing can be divided by zero", position=start(node.right))
     run = _RECKON[node.operator](left.run, right.run)
     if left.constant is None or right.constant is None:
-        return Operand(unit, run)
+        return Operand(unit, run, counts=left.counts or right.counts)
     value = run((), 0, 0)
     if value is None or not isfinite(value):
         raise RuleError("this number is too large", position=node.at)
