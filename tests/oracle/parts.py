@@ -1,0 +1,316 @@
+"""One partition of a stage, crashed and doubled: the tests' stand-in for workers.
+
+Every step of every replica is one draw: fold a batch of any size, deliver some of what was
+handed over, take a delta, write it, commit. A crash may come between any two of them, and takes
+along what was not written.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+
+from typing_extensions import override
+
+from streams.batch import Batch, Gap, Output
+from streams.deltas import JudgeDelta, TallyDelta, decode_judge, decode_tally, encode
+from streams.judge import Judge
+from streams.tally import Tally
+
+if TYPE_CHECKING:
+    from tests.oracle.world import World
+
+BIGGEST_BATCHES: Final = (1, 3, 10, 60)
+LEADS: Final = (0, 1_500, 60_000, 10**12)
+"""How long before it takes effect a worker may have heard of a change (ms of log time)."""
+
+
+@dataclass(slots=True)
+class Habits:
+    """How workers behave; the planted faults are bad habits."""
+
+    tally: type[Tally] = Tally
+    judge: type[Judge] = Judge
+    awaits_outputs: bool = True
+    commits_ahead: bool = False
+    recovers: bool = True
+
+
+@dataclass(slots=True)
+class Replica:
+    """One life of one part: its state, and what it handed over that has not arrived."""
+
+    state: Any
+    read_at: int
+    heard: int = -1
+    outbox: deque[Output] = field(default_factory=deque)
+    handed: int = 0
+    delivered: int = 0
+    flushing: Flush | None = None
+
+    def hand_over(self, outputs: Iterable[Output]) -> None:
+        """Give outputs to the producer, which keeps their order."""
+        for output in outputs:
+            self.outbox.append(output)
+            self.handed += 1
+
+
+@dataclass(slots=True)
+class Flush:
+    """A flush under way: the delta was taken when ``upto`` outputs had been handed over."""
+
+    delta: Any
+    upto: int
+    covered: int
+    offset: int | None = None
+
+
+class Part:
+    """One partition of a stage, with all its replicas, dead and alive."""
+
+    def __init__(self, world: World, number: int) -> None:
+        self.world = world
+        self.number = number
+        self.changelog: list[bytes] = []
+        self.committed = 0
+        self.replicas: list[Replica] = []
+        self.replicas.append(self.recovered())
+
+    def source(self) -> Sequence[tuple[int, bytes | None]]:
+        """Return (time, value) of each record of the source, by offset."""
+        raise NotImplementedError
+
+    def fresh(self, pos: int = 0) -> Any:
+        """Return a state that knows nothing."""
+        raise NotImplementedError
+
+    def decode(self, value: bytes) -> Any:
+        """Return a record of the changelog."""
+        raise NotImplementedError
+
+    def resume(self, state: Any) -> int:
+        """Return where a replica must read on after recovery."""
+        raise NotImplementedError
+
+    def tell(self, state: Any, since: int, upto: int) -> None:
+        """Tell *state* of the changes that take effect in ``(since, upto]``."""
+        raise NotImplementedError
+
+    def advance(self, state: Any) -> list[Output]:
+        """Return what a state does once a delta is safe."""
+        raise NotImplementedError
+
+    def recovered(self) -> Replica:
+        """Return a new owner, that has joined what lies in the changelog."""
+        random = self.world.random
+        state = self.joined() if self.world.habits.recovers else self.fresh(self.committed)
+        if self.world.habits.commits_ahead and self.committed > state.pos:
+            state.skip_to(self.committed)
+        resume = self.resume(state)
+        if not self.world.habits.recovers:
+            return Replica(state, self.committed)
+        return Replica(state, random.choice((resume, resume, min(self.committed, resume), 0)))
+
+    def joined(self) -> Any:
+        """Return the state that the changelog holds; the hint first, then from the beginning."""
+        hint = self.decode(self.changelog[-1]).start if self.changelog else 0
+        state = self.joined_from(max(hint, 0))
+        return self.joined_from(0) if state is None else state
+
+    def joined_from(self, start: int) -> Any | None:
+        """Return the state joined from an offset, None if something is missing."""
+        state = self.fresh()
+        try:
+            for offset in range(start, len(self.changelog)):
+                state.apply(self.decode(self.changelog[offset]), offset)
+        except Gap:
+            assert start > 0, "a gap although the changelog was read from its beginning"
+            return None
+        if not state.is_complete():
+            assert start > 0, "incomplete although the changelog was read from its beginning"
+            return None
+        return state
+
+    def step(self, replica: Replica) -> None:
+        """Let one thing happen to *replica*."""
+        kind = self.world.random.random()
+        if kind < 0.4:
+            self.fold(replica)
+        elif kind < 0.75:
+            self.deliver(replica)
+        else:
+            self.flush(replica)
+
+    def fold(self, replica: Replica) -> None:
+        """Fold the next batch, of any size; now and then it starts somewhere else."""
+        random, source = self.world.random, self.source()
+        if random.random() < 0.05:
+            replica.read_at = random.randrange(len(source) + 1)
+        size = random.randint(1, random.choice(BIGGEST_BATCHES))
+        start, stop = replica.read_at, min(replica.read_at + size, len(source))
+        if start >= stop:
+            return
+        batch = _batch(self.number, source, start, stop)
+        known = max(stop, replica.state.pos)
+        self.hear(replica, max(time for time, _ in source[:known]))
+        try:
+            replica.hand_over(replica.state.fold(batch))
+        except Gap:
+            replica.read_at = replica.state.pos
+            return
+        replica.read_at = stop
+        if self.world.habits.commits_ahead and replica is self.replicas[-1]:
+            self.committed = max(self.committed, stop)
+
+    def hear(self, replica: Replica, reached: int) -> None:
+        """Tell of all that takes effect before *reached*, and a little more."""
+        upto = reached + self.world.random.choice(LEADS)
+        if upto > replica.heard:
+            self.tell(replica.state, replica.heard, upto)
+            replica.heard = upto
+
+    def deliver(self, replica: Replica) -> None:
+        """Let some of what was handed over arrive."""
+        for _ in range(self.world.random.randint(1, 8)):
+            if replica.outbox:
+                self.world.receive(replica.outbox.popleft())
+                replica.delivered += 1
+
+    def flush(self, replica: Replica) -> None:
+        """Do the next step of a flush: take a delta; write it; call it stored and commit."""
+        flush = replica.flushing
+        if flush is None:
+            covered = self.resume(replica.state)
+            delta = replica.state.delta()
+            if delta is not None:
+                replica.flushing = Flush(delta, replica.handed, covered)
+        elif flush.offset is None:
+            if replica.delivered >= flush.upto or not self.world.habits.awaits_outputs:
+                flush.offset = len(self.changelog)
+                self.changelog.append(encode(flush.delta))
+        else:
+            replica.flushing = None
+            replica.state.stored(flush.delta, flush.offset)
+            replica.hand_over(self.advance(replica.state))
+            if replica is self.replicas[-1]:
+                self.committed = flush.covered
+
+    def crash(self) -> None:
+        """The owner dies; a new one recovers."""
+        self.replicas[-1] = self.recovered()
+
+    def freeze(self) -> None:
+        """The owner stops without dying; another one takes over."""
+        self.replicas.append(self.recovered())
+
+    def bury(self) -> None:
+        """The eldest zombie dies at last."""
+        if len(self.replicas) > 1:
+            del self.replicas[0]
+
+    def settle(self) -> bool:
+        """Let the owner do all that can still be done; return whether anything was."""
+        owner, before = self.replicas[-1], (self.replicas[-1].state.pos, len(self.changelog))
+        source = self.source()
+        owner.read_at = min(owner.read_at, owner.state.pos)
+        while owner.read_at < len(source):
+            self.fold(owner)
+        while owner.outbox:
+            self.deliver(owner)
+        for _ in range(3):
+            self.flush(owner)
+        while owner.outbox:
+            self.deliver(owner)
+        return (owner.state.pos, len(self.changelog)) != before or owner.flushing is not None
+
+
+def _batch(number: int, source: Sequence[tuple[int, bytes | None]], start: int, stop: int) -> Batch:
+    """Return the records of ``[start, stop)``."""
+    chosen = source[start:stop]
+    times, values = [time for time, _ in chosen], [value for _, value in chosen]
+    return Batch(number, range(start, stop), times, values, [b"key"] * len(chosen))
+
+
+class TallyPart(Part):
+    """What one source partition needs."""
+
+    @override
+    def source(self) -> Sequence[tuple[int, bytes | None]]:
+        return self.world.events[self.number]
+
+    @override
+    def fresh(self, pos: int = 0) -> Tally:
+        return self.world.habits.tally(
+            self.number,
+            tally_partitions=self.world.tally_partitions,
+            scope_limit=self.world.case.scope_limit,
+            pos=pos,
+        )
+
+    @override
+    def decode(self, value: bytes) -> TallyDelta:
+        return decode_tally(value)
+
+    @override
+    def resume(self, state: Tally) -> int:
+        return state.pos
+
+    @override
+    def tell(self, state: Tally, since: int, upto: int) -> None:
+        state.learn(_heard(self.world.entries, since, upto))
+
+    @override
+    def advance(self, state: Tally) -> list[Output]:
+        return []
+
+
+class JudgePart(Part):
+    """What one tallies partition needs."""
+
+    @override
+    def source(self) -> Sequence[tuple[int, bytes | None]]:
+        return self.world.tallies[self.number]
+
+    @override
+    def fresh(self, pos: int = 0) -> Judge:
+        sources = len(self.world.case.logs)
+        return self.world.habits.judge(self.number, source_partitions=sources, pos=pos)
+
+    @override
+    def decode(self, value: bytes) -> JudgeDelta:
+        return decode_judge(value)
+
+    @override
+    def resume(self, state: Judge) -> int:
+        return state.resume
+
+    @override
+    def tell(self, state: Judge, since: int, upto: int) -> None:
+        state.learn(
+            _heard(self.world.entries, since, upto),
+            _heard(self.world.resolutions, since, upto),
+            [one for one in self.world.epochs if since < one[1] <= upto],
+        )
+
+    @override
+    def advance(self, state: Judge) -> list[Output]:
+        return state.advance()
+
+
+class _Dated(Protocol):
+    """Something that takes effect at a moment of log time."""
+
+    @property
+    def effective_from(self) -> int:
+        """The moment (ms)."""
+        ...
+
+
+_Thing = TypeVar("_Thing", bound=_Dated)
+
+
+def _heard(things: Iterable[_Thing], since: int, upto: int) -> list[_Thing]:
+    """Return what takes effect in ``(since, upto]``."""
+    return [one for one in things if since < one.effective_from <= upto]
