@@ -63,6 +63,23 @@ def phase_changed(
     )
 
 
+def state_restored(state: Autonomy, *, cause: str, problem: str, at: datetime) -> Alert:
+    """Return the alert that a change of the state by SQL was put back; *cause* makes its id."""
+    return Alert(
+        id=f"{cause}:restored",
+        type=AlertType.PHASE_CHANGED,
+        subject=state.phase.value,
+        time=at,
+        data=AlertData(
+            summary=f"A change of the state by SQL was put back: {problem}",
+            severity=Severity.CRITICAL,
+            scope="*",
+            autonomy_epoch=state.epoch,
+            context={"to": state.facts(), "problem": problem},
+        ),
+    )
+
+
 def type_paused(
     command_type: str, state: Autonomy, *, cause: str, because: str, at: datetime
 ) -> Alert:

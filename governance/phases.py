@@ -62,6 +62,43 @@ def resumed(state: Autonomy, command_type: str, *, epoch: int) -> Autonomy:
     return replace(state, paused_command_types=rest)
 
 
+def adopted(before: Autonomy, found: Autonomy, now: datetime) -> Autonomy:
+    """Return the state that SQL left behind, in a new epoch, if it only lowers autonomy.
+
+    A phase that changed without a start of its own begins now.
+
+    Raises:
+        Refused: it would raise the phase, allow a command type, or resume one.
+    """
+    _check_lowers(before, found)
+    moved = found.phase is not before.phase
+    kept = found.phase_start_date == before.phase_start_date
+    since = now if moved and kept else found.phase_start_date
+    return replace(found, phase_start_date=since, epoch=before.epoch + 1)
+
+
+def _check_lowers(before: Autonomy, found: Autonomy) -> None:
+    """Refuse a state that allows more than the one before.
+
+    Raises:
+        Refused: says what it would allow.
+    """
+    allowed = sorted(set(found.command_whitelist) - set(before.command_whitelist))
+    freed = sorted(set(before.paused_command_types) - set(found.paused_command_types))
+    for what, raises in (
+        (
+            f"raises the phase from {before.phase} to {found.phase}",
+            found.phase.rank > before.phase.rank,
+        ),
+        (f"allows {', '.join(allowed)}", bool(allowed)),
+        (f"resumes {', '.join(freed)}", bool(freed)),
+    ):
+        if raises:
+            raise Refused(
+                f"a change by SQL {what}", allowed_when="autonomy is raised through the API only"
+            )
+
+
 def _lowered(state: Autonomy, phase: Phase, *, whitelist: Sequence[str], now: datetime) -> Autonomy:
     """Return *state* at *phase* in a new epoch."""
     since = state.phase_start_date if phase is state.phase else now

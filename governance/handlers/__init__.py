@@ -29,11 +29,14 @@ from governance.handlers.rules import (
     patch_rule,
     show_rule,
 )
+from governance.handlers.sql_changes import adopt_sql_changes
+from governance.handlers.stream import tell_blind, tell_sees
 
 __all__ = [
     "Applied",
     "Position",
     "add_rule",
+    "adopt_sql_changes",
     "apply_action",
     "apply_actions",
     "count_events",
@@ -55,5 +58,7 @@ __all__ = [
     "show_phase_history",
     "show_rule",
     "show_state",
+    "tell_blind",
+    "tell_sees",
     "verify_audit",
 ]

@@ -16,6 +16,7 @@ from governance.desk import Desk
 from governance.escalations import RECENT, STORM, escalated, raised_event, reason
 from governance.events import ExplainedEvent, sentence
 from governance.handlers.changes import Cause, change_autonomy, publish_alert
+from governance.handlers.sql_changes import present_autonomy
 from governance.store import Unit
 from rules.trips import Escalation, TripFacts
 from schemas.actions import BreakerAction
@@ -74,7 +75,7 @@ def _apply(desk: Desk, unit: Unit, action: BreakerAction, now: datetime) -> bool
     """Apply *action* unless it is known: its event, what follows from it, and their effect."""
     if unit.events.is_known(action.id):
         return False
-    before = unit.autonomy.load()
+    before = present_autonomy(desk, unit, now)
     facts = _facts(desk, unit, action, state=before, now=now)
     decision = desk.decide(facts)
     after = full_effect(decision, state=before, now=now)

@@ -8,6 +8,7 @@ from governance import phases
 from governance.audit import Act
 from governance.desk import Desk
 from governance.handlers.changes import Cause, change_autonomy
+from governance.handlers.sql_changes import present_autonomy
 from schemas.errors import Refused
 from schemas.governance import GovernanceState, Phase
 
@@ -45,7 +46,7 @@ def roll_back(
     """
     now = desk.clock()
     with desk.store.writing() as unit:
-        before = unit.autonomy.load()
+        before = present_autonomy(desk, unit, now)
         stays = target is before.phase
         held = before.command_whitelist if stays else unit.autonomy.last_whitelist(target)
         after = phases.rolled_back(before, target, whitelist=held, now=now)
@@ -66,7 +67,7 @@ def resume_command_type(desk: Desk, command_type: str, *, by: str, epoch: int) -
     """
     now = desk.clock()
     with desk.store.writing() as unit:
-        before = unit.autonomy.load()
+        before = present_autonomy(desk, unit, now)
         after = phases.resumed(before, command_type, epoch=epoch)
         _check_free(command_type, unit.events.unresolved_pauses(command_type))
         cause = Cause(Act.TYPE_RESUMED, actor=by, subject=command_type, because=f"resumed by {by}")

@@ -47,9 +47,10 @@ class OutboxShelf:
         )
         return [OutboxRow(*row) for row in self._connection.execute(wanted)]
 
-    def row(self, seq: int) -> OutboxRow | None:
-        """Return one record, or None when it was pruned or never was."""
-        found = self._connection.execute(select(*_FIELDS).where(outbox.c.seq == seq)).first()
+    def waiting_row(self, seq: int) -> OutboxRow | None:
+        """Return one record that was not marked published, or None."""
+        wanted = select(*_FIELDS).where(outbox.c.seq == seq, outbox.c.published_at.is_(None))
+        found = self._connection.execute(wanted).first()
         return OutboxRow(*found) if found else None
 
     def after(self, seq: int, *, topics: Collection[str], limit: int) -> list[OutboxRow]:

@@ -1,0 +1,48 @@
+"""How far the judges have decided: the one number that tells whether anybody sees the stream."""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime, timedelta
+
+from schemas.actions import Frontier
+
+
+class Frontiers:
+    """The last frontier of each judge partition; kept in memory only, read by any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last: dict[int, Frontier] = {}
+        self._partitions = 0
+
+    def note(self, frontier: Frontier) -> None:
+        """Take in what one judge reported; it never goes back.
+
+        A repeat from a judge that was stopped and woke up says less than is known, and is
+        passed over. A changed number of partitions begins a new set.
+        """
+        with self._lock:
+            if frontier.partitions != self._partitions:
+                self._last = {}
+                self._partitions = frontier.partitions
+            last = self._last.get(frontier.partition)
+            if last is None or frontier.judged_until >= last.judged_until:
+                self._last[frontier.partition] = frontier
+
+    def judged_until(self) -> datetime | None:
+        """Return the moment before which everything is decided, or None before all reported."""
+        with self._lock:
+            if not self._last or len(self._last) < self._partitions:
+                return None
+            return min(frontier.judged_until for frontier in self._last.values())
+
+    def age(self, now: datetime) -> timedelta | None:
+        """Return how far the slowest judge is behind *now*, or None before all reported."""
+        until = self.judged_until()
+        return None if until is None else max(timedelta(0), now - until)
+
+    def last(self) -> dict[int, Frontier]:
+        """Return the last frontier of each judge partition."""
+        with self._lock:
+            return dict(self._last)

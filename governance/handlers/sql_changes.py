@@ -1,0 +1,145 @@
+"""What operators change by SQL, as the runbook shows: noticed, checked, audited, put in force.
+
+The database is theirs, but autonomy is only lowered that way: a change that would raise it
+takes people whom the API knows, and is put back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from governance import alerts, phases
+from governance.audit import Act
+from governance.autonomy import Autonomy
+from governance.desk import Desk
+from governance.handlers.changes import Cause, change_autonomy, publish_alert
+from governance.handlers.rules import end_rule, put_rule
+from governance.rulebook import read_rule
+from governance.store import Unit
+from governance.store.autonomy import read_autonomy
+from governance.store.rules import StoredRule
+from schemas.errors import Refused, RuleError
+
+SQL: Final = "sql"
+"""The actor of a change that was made by SQL: the database does not say who."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """How many changes by SQL were found."""
+
+    state: int = 0
+    rules: int = 0
+
+
+def adopt_sql_changes(desk: Desk) -> Found:
+    """Find what was changed by SQL since we last wrote it, and put it in force or refuse it.
+
+    Raises:
+        Unavailable: the database is busy or away.
+    """
+    with desk.store.reading() as unit:
+        quiet = unit.autonomy.stored().is_ours and not _changed_rules(unit) and not _gone(unit)
+    if quiet:
+        return Found()
+    now = desk.clock()
+    with desk.store.writing() as unit:
+        state = adopt_state(desk, unit, now)
+        rules = _adopt_rules(desk, unit, now)
+    return Found(state=int(state), rules=rules)
+
+
+def adopt_state(desk: Desk, unit: Unit, now: datetime) -> bool:
+    """Take over a state that was changed by SQL, or put it back; return whether it was.
+
+    Every handler that changes autonomy calls this first, so that no change is built on one
+    that nobody wrote down.
+    """
+    stored = unit.autonomy.stored()
+    if stored.is_ours:
+        return False
+    before = read_autonomy(stored.written)
+    try:
+        after = phases.adopted(before, read_autonomy(stored.found), now)
+    except (ValueError, TypeError, Refused) as problem:
+        _restore(desk, unit, before, found=stored.found, problem=str(problem), now=now)
+    else:
+        cause = Cause(Act.STATE_ADOPTED, actor=SQL, subject="governance", because="changed by SQL")
+        change_autonomy(desk, unit, before=before, after=after, cause=cause, now=now)
+    return True
+
+
+def present_autonomy(desk: Desk, unit: Unit, now: datetime) -> Autonomy:
+    """Return the state to build a change on, after taking over what SQL did to it."""
+    adopt_state(desk, unit, now)
+    return unit.autonomy.load()
+
+
+def _restore(
+    desk: Desk,
+    unit: Unit,
+    state: Autonomy,
+    *,
+    found: dict[str, object],
+    problem: str,
+    now: datetime,
+) -> None:
+    """Put the state back as we last wrote it, and say so."""
+    unit.autonomy.save(state, now)
+    row = unit.audit.append(
+        Act.STATE_RESTORED,
+        "governance",
+        actor=SQL,
+        at=now,
+        before=found,
+        after={**state.facts(), "because": problem},
+    )
+    alert = alerts.state_restored(state, cause=row.hash[:32], problem=problem, at=now)
+    publish_alert(unit, alert, now)
+
+
+def _changed_rules(unit: Unit) -> list[StoredRule]:
+    """Return the rules whose rows are not as we left them."""
+    return [stored for stored in unit.rules.stored() if not stored.is_ours]
+
+
+def _gone(unit: Unit) -> list[str]:
+    """Return the names of rules that are in force and have no row any more."""
+    names = set(unit.rules.names())
+    versions = unit.rules.newest_of_all().values()
+    return [last.name for last in versions if last.rule and last.name not in names]
+
+
+def _adopt_rules(desk: Desk, unit: Unit, now: datetime) -> int:
+    """Put changed rules in force, or report on each why it cannot be; end those that are gone."""
+    changed, gone = _changed_rules(unit), _gone(unit)
+    for stored in changed:
+        _adopt_rule(desk, unit, stored, now)
+    for name in gone:
+        end_rule(desk, unit, name, by=SQL, now=now)
+    return len(changed) + len(gone)
+
+
+def _adopt_rule(desk: Desk, unit: Unit, stored: StoredRule, now: datetime) -> None:
+    """Put one changed rule in force, or report why it cannot be."""
+    name = stored.fields["name"]
+    try:
+        rule = read_rule(stored.fields)
+        if rule.name != name:
+            raise RuleError("a name neither begins nor ends with a space", field="name")
+        put_rule(desk, unit, rule, by=SQL, now=now)
+    except RuleError as error:
+        _report(unit, name, stored, problem=str(error), now=now)
+
+
+def _report(unit: Unit, name: str, stored: StoredRule, *, problem: str, now: datetime) -> None:
+    """Say on the rule, in the audit log and by alert why it cannot go live."""
+    unit.rules.report(name, problem, now)
+    row = unit.audit.append(
+        Act.RULE_INVALID, name, actor=SQL, at=now, after={**stored.fields, "problem": problem}
+    )
+    epoch = unit.autonomy.load().epoch
+    alert = alerts.rule_invalid(name, problem, cause=row.hash[:32], epoch=epoch, at=now)
+    publish_alert(unit, alert, now)

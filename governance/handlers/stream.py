@@ -1,0 +1,33 @@
+"""What is told about the stream itself: that nobody sees it, and that somebody does again."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from governance import alerts
+from governance.desk import Desk
+from governance.handlers.changes import publish_alert
+
+
+def tell_blind(desk: Desk, since: datetime, *, reason: str) -> None:
+    """Tell subscribers that the stream is blind since *since*.
+
+    Raises:
+        Unavailable: the database is busy or away; telling again is safe.
+    """
+    now = desk.clock()
+    with desk.store.writing() as unit:
+        epoch = unit.autonomy.load().epoch
+        publish_alert(unit, alerts.stream_blind(since, reason=reason, epoch=epoch), now)
+
+
+def tell_sees(desk: Desk, since: datetime) -> None:
+    """Tell subscribers that the blindness that began at *since* is over.
+
+    Raises:
+        Unavailable: the database is busy or away; telling again is safe.
+    """
+    now = desk.clock()
+    with desk.store.writing() as unit:
+        epoch = unit.autonomy.load().epoch
+        publish_alert(unit, alerts.stream_sees(since, now, epoch=epoch), now)

@@ -1,0 +1,96 @@
+"""A thread that takes turns until it is stopped, and survives whatever a turn raises."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE: Final = 0.1
+LONGEST_PAUSE: Final = 5.0
+"""Seconds between a turn that failed and the next: doubled each time, up to this."""
+
+REMIND: Final = 60.0
+"""Seconds after which trouble that goes on is logged again."""
+
+
+class Loop:
+    """One thread of the state service.
+
+    ``turn`` does a bounded piece of work, waiting at most a second or so for it. When it raises,
+    ``reset`` lets go of what may be broken and the next turn starts afresh, later each time.
+    Trouble is logged when it begins, once a minute while it lasts, and when it ends; `trouble`
+    shows it to the health checks.
+    """
+
+    def __init__(
+        self, name: str, turn: Callable[[], None], *, reset: Callable[[], None] = lambda: None
+    ) -> None:
+        self._turn = turn
+        self._reset = reset
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._pause = FIRST_PAUSE
+        self._reminded = 0.0
+        self.trouble: str | None = None
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the thread was asked to end."""
+        return self._stopping.is_set()
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def ask_to_stop(self) -> None:
+        """Ask the thread to end after its present turn."""
+        self._stopping.set()
+
+    def join(self, seconds: float) -> bool:
+        """Wait for the thread to end; return whether it did."""
+        if self._thread.ident is not None:
+            self._thread.join(max(0.0, seconds))
+        return not self._thread.is_alive()
+
+    def wait(self, seconds: float) -> None:
+        """Wait, but not beyond being asked to stop."""
+        self._stopping.wait(seconds)
+
+    def _run(self) -> None:
+        """Take turns, then let go of everything."""
+        while not self._stopping.is_set():
+            self._take_turn()
+        self._reset()
+
+    def _take_turn(self) -> None:
+        """Take one turn; when it fails, say so, let go, and wait."""
+        try:
+            self._turn()
+        except Exception as error:  # noqa: BLE001 - a thread that dies in silence is blind
+            self._fail(error)
+        else:
+            self._succeed()
+
+    def _fail(self, error: Exception) -> None:
+        """Say what went wrong, unless it was said just now, and make ready for another try."""
+        name = self._thread.name
+        said = f"{type(error).__name__}: {error}"
+        if self.trouble is None or time.monotonic() - self._reminded > REMIND:
+            log.warning("%s failed and will try again: %s", name, said, exc_info=error)
+            self._reminded = time.monotonic()
+        self.trouble = said
+        self._reset()
+        self.wait(self._pause)
+        self._pause = min(LONGEST_PAUSE, self._pause * 2)
+
+    def _succeed(self) -> None:
+        """Forget the trouble, if there was any."""
+        if self.trouble is not None:
+            log.info("%s works again", self._thread.name)
+        self.trouble = None
+        self._pause = FIRST_PAUSE

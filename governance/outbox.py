@@ -1,0 +1,249 @@
+"""From the outbox to Kafka: everything at least once, in order per key, nearly never twice.
+
+    commit ──► wake ──► oldest rows ──► send, in order ──► acknowledged ──► marked published
+
+Killed between the last two, the relay would send those rows again. So each record carries its
+number, and a relay that starts looks at the last record of each partition first: what is there
+need not be sent. That is trusted only if the row of that number is the very record found and
+still waits: so a database restored from a backup, whose numbers begin again, loses nothing by
+it, and neither does a row that Kafka once refused.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, Final
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka.partitioner.default import murmur2
+
+from governance.desk import Desk
+from governance.store.outbox import OutboxRow
+from schemas.errors import Unavailable
+
+log = logging.getLogger(__name__)
+
+BATCH: Final = 500
+"""Rows in flight at once: a killed relay has at most so many to look up."""
+
+FALLBACK: Final = 2.0
+"""Seconds after which the outbox is looked at although nobody woke the relay."""
+
+PATIENCE: Final = 5_000
+"""Milliseconds that one answer of Kafka is waited for: shorter than a stop may take."""
+
+FOR_EVER: Final = 24 * 3_600_000
+"""Milliseconds until a record in flight is given up: a day, since giving up loses the order."""
+
+KEPT: Final = timedelta(days=1)
+KEPT_ROWS: Final = 10_000
+"""Published rows stay so long, and so many of them at least, for those who follow the feed."""
+
+PRUNE: Final = 600.0
+"""Seconds between two prunings."""
+
+NUMBER: Final = "outboxSeq"
+"""The header that carries a row's number."""
+
+
+class OutboxRelay:
+    """Takes turns at publishing what the outbox holds."""
+
+    def __init__(
+        self, desk: Desk, bootstrap_servers: str, *, is_stopping: Callable[[], bool]
+    ) -> None:
+        self._desk = desk
+        self._servers = bootstrap_servers
+        self._is_stopping = is_stopping
+        self._woken = threading.Event()
+        self._producer: Any = None
+        self._pruned_at = time.monotonic()
+        self._published: dict[TopicPartition, int] = {}
+        self.waiting_for_kafka = False
+        desk.store.on_commit(self._woken.set)
+
+    def turn(self) -> None:
+        """Publish the oldest rows, or wait until there are some.
+
+        Raises:
+            Unavailable: the database or a topic is not there.
+            KafkaError: Kafka refused a record; it is sent again.
+        """
+        self._woken.clear()
+        with self._desk.store.reading() as unit:
+            rows = unit.outbox.unpublished(BATCH)
+        if rows:
+            self._publish(rows)
+        else:
+            self._prune()
+            self._woken.wait(FALLBACK)
+
+    def wake(self) -> None:
+        """Look at the outbox at once."""
+        self._woken.set()
+
+    def close(self) -> None:
+        """Let go of the producer; what it had not delivered is sent again by the next."""
+        producer, self._producer = self._producer, None
+        self._published = {}
+        if producer is not None:
+            producer.close(timeout=1)
+
+    def _publish(self, rows: list[OutboxRow]) -> None:
+        """Send *rows* in order, and mark those that arrived."""
+        producer = self._producer or self._open()
+        sent: list[tuple[OutboxRow, Any]] = []
+        for row in rows:
+            place = self._place(producer, row)
+            known = row.seq <= self._already(place)
+            sent.append((row, None if known else self._send(producer, place, row)))
+        arrived, refused = self._outcome(sent)
+        if arrived:
+            with self._desk.store.writing() as unit:
+                unit.outbox.mark_published(arrived, self._desk.clock())
+        if refused is not None:
+            raise refused
+
+    def _outcome(self, sent: list[tuple[OutboxRow, Any]]) -> tuple[list[int], KafkaError | None]:
+        """Wait for Kafka to have each row; return those that it has, and why not the others.
+
+        Ends early when we are asked to stop. A row that Kafka refuses stays in the outbox and
+        is tried again, but does not hold back those of other keys.
+        """
+        arrived: list[int] = []
+        refused: KafkaError | None = None
+        for row, future in sent:
+            try:
+                if future is not None and not self._has(future):
+                    break
+            except KafkaError as error:
+                log.error("Kafka refused outbox row %d for %s: %s", row.seq, row.topic, error)
+                refused = error
+            else:
+                arrived.append(row.seq)
+        return arrived, refused
+
+    def _has(self, future: Any) -> bool:
+        """Wait until Kafka acknowledged a record, however long; False if asked to stop first."""
+        while True:
+            try:
+                future.get(timeout=1)
+            except KafkaTimeoutError:
+                if future.is_done:
+                    raise
+                self.waiting_for_kafka = True
+                if self._is_stopping():
+                    return False
+            else:
+                self.waiting_for_kafka = False
+                return True
+
+    def _send(self, producer: Any, place: TopicPartition, row: OutboxRow) -> Any:
+        """Hand a row to the producer and return its future."""
+        return producer.send(
+            place.topic,
+            partition=place.partition,
+            key=row.key.encode(),
+            value=row.value.encode(),
+            headers=[(NUMBER, str(row.seq).encode())],
+        )
+
+    def _place(self, producer: Any, row: OutboxRow) -> TopicPartition:
+        """Return the partition of a row's key, as every client library would choose it."""
+        topic = self._desk.settings.topic(row.topic)
+        partitions = sorted(producer.partitions_for(topic) or ())
+        if not partitions:
+            raise Unavailable("kafka", f"topic {topic} is not there")
+        hashed = murmur2(row.key.encode()) & 0x7FFFFFFF
+        return TopicPartition(topic, partitions[hashed % len(partitions)])
+
+    def _open(self) -> Any:
+        """Open an idempotent producer that never gives a record up while it lives."""
+        self._producer = KafkaProducer(
+            bootstrap_servers=self._servers.split(","),
+            client_id="governance-outbox",
+            acks="all",
+            enable_idempotence=True,
+            delivery_timeout_ms=FOR_EVER,
+            bootstrap_timeout_ms=PATIENCE,
+            request_timeout_ms=PATIENCE,
+            max_block_ms=PATIENCE,
+            reconnect_backoff_max_ms=1_000,
+            allow_auto_create_topics=False,
+        )
+        return self._producer
+
+    def _already(self, place: TopicPartition) -> int:
+        """Return the number up to which the rows of a partition are known to be published."""
+        if place not in self._published:
+            self._published[place] = self._last_published(place)
+        return self._published[place]
+
+    def _last_published(self, place: TopicPartition) -> int:
+        """Return the number of the partition's last record if that very row still waits here."""
+        record = last_record(self._servers, place)
+        number = _number(record)
+        if record is None or number is None:
+            return 0
+        with self._desk.store.reading() as unit:
+            row = unit.outbox.waiting_row(number)
+        found = (record.key, record.value)
+        same = row is not None and (row.key.encode(), row.value.encode()) == found
+        return number if same else 0
+
+    def _prune(self) -> None:
+        """Forget old published rows, every ten minutes."""
+        if time.monotonic() - self._pruned_at < PRUNE:
+            return
+        self._pruned_at = time.monotonic()
+        with self._desk.store.writing() as unit:
+            gone = unit.outbox.prune(self._desk.clock() - KEPT, keep=KEPT_ROWS)
+        if gone:
+            log.info("forgot %d published outbox rows", gone)
+
+
+def last_record(bootstrap_servers: str, place: TopicPartition) -> Any:
+    """Return the last record of a partition, or None while it is empty.
+
+    Raises:
+        KafkaError: Kafka does not answer.
+    """
+    consumer = KafkaConsumer(
+        bootstrap_servers=bootstrap_servers.split(","),
+        group_id=None,
+        enable_auto_commit=False,
+        allow_auto_create_topics=False,
+        bootstrap_timeout_ms=PATIENCE,
+        request_timeout_ms=PATIENCE,
+    )
+    try:
+        return _last(consumer, place)
+    finally:
+        consumer.close(autocommit=False, timeout_ms=1_000)
+
+
+def _last(consumer: Any, place: TopicPartition) -> Any:
+    """Read the last record; compaction never takes it away."""
+    consumer.assign([place])
+    end = consumer.end_offsets([place])[place]
+    if end == consumer.beginning_offsets([place])[place]:
+        return None
+    consumer.seek(place, end - 1)
+    deadline = time.monotonic() + PATIENCE / 1000
+    while time.monotonic() < deadline:
+        for records in consumer.poll(timeout_ms=PATIENCE).values():
+            return records[-1]
+    raise KafkaTimeoutError(f"the last record of {place} does not come")
+
+
+def _number(record: Any) -> int | None:
+    """Return the outbox number that a record carries, or None if it is no record of ours."""
+    for name, value in record.headers if record is not None else ():
+        if name == NUMBER and value.isdigit():
+            return int(value)
+    return None

@@ -1,0 +1,226 @@
+"""The state service: one writer, its threads, and how it is.
+
+breaker-actions ──► consumer ─┐                    ┌─► outbox relay ──► rules, state, alerts
+tallies ──► tally consumer ───┼──► the database ───┤
+HTTP ──► handlers ────────────┘                    └─► feed ──► server-sent events
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import datetime, timedelta
+from typing import Final
+
+from governance import handlers
+from governance.clock import Clock, wall_clock
+from governance.consumer import ActionConsumer
+from governance.desk import Desk
+from governance.feed import Feed
+from governance.frontier import Frontiers
+from governance.health import Check, Health, milliseconds
+from governance.kafka_reader import Pulse
+from governance.lookout import Lookout, blindness
+from governance.loop import Loop
+from governance.metrics import PeriodMetrics
+from governance.outbox import OutboxRelay
+from governance.store import Store
+from governance.tallies import TallyConsumer
+from rules.escalation import EscalationEngine
+from schemas.errors import BadSetting, GovernanceError
+from schemas.settings import Settings
+from schemas.tallies import OVERALL, Counts
+
+log = logging.getLogger(__name__)
+
+DRAIN: Final = 10.0
+"""Seconds that a stop takes at most; what was not done then is done after the next start."""
+
+STALE: Final = 10.0
+"""Seconds without an answer from Kafka after which it counts as away."""
+
+REMEMBERED: Final = timedelta(hours=1)
+"""How long an unreadable record is held against the stream."""
+
+
+class StateService:
+    """Owns the database, the handlers' desk, and the threads; safe to ask from any thread.
+
+    The topics must be there when it starts. `start` may take as long as a migration does.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock = wall_clock) -> None:
+        """Make the service; nothing is opened or started yet.
+
+        Raises:
+            BadSetting: no Kafka is named.
+        """
+        if settings.kafka_bootstrap_servers is None:
+            raise BadSetting("KAFKA_BOOTSTRAP_SERVERS", "the state service needs a Kafka")
+        self.settings = settings
+        self.store = Store(settings.sql_url)
+        self.desk = Desk(self.store, settings, EscalationEngine().decide, clock)
+        self.feed = Feed(self.store)
+        self.frontiers = Frontiers()
+        self._servers = settings.kafka_bootstrap_servers
+        self.consumer = ActionConsumer(self.desk, self._servers, self.frontiers)
+        self.tallies = TallyConsumer(self.desk, self._servers)
+        self._make_loops()
+
+    def _make_loops(self) -> None:
+        """Make the threads, none of which runs yet."""
+        self.relay = OutboxRelay(
+            self.desk, self._servers, is_stopping=lambda: self._relaying.is_stopping
+        )
+        self.lookout = Lookout(
+            self.desk, self.frontiers, wait=lambda seconds: self._looking.wait(seconds)
+        )
+        self._applying = Loop("apply", self.consumer.turn, reset=self.consumer.close)
+        self._tallying = Loop("tallies", self.tallies.turn, reset=self.tallies.close)
+        self._relaying = Loop("outbox", self.relay.turn, reset=self.relay.close)
+        self._looking = Loop("lookout", self.lookout.turn)
+        self._loops = (self._applying, self._tallying, self._looking, self._relaying)
+
+    def start(self) -> None:
+        """Bring the database up to date and start the threads.
+
+        Raises:
+            BadSetting: the database was made by a newer version.
+            Unavailable: the database does not answer.
+        """
+        self.store.migrate()
+        if handlers.create(self.desk):
+            log.info("a new installation: phase L3, default rules")
+        for loop in self._loops:
+            loop.start()
+        log.info("Starting periodic governance metrics updates")
+
+    def stop(self) -> None:
+        """Stop the threads, the relay last, and close the database; at most ten seconds."""
+        deadline = time.monotonic() + DRAIN
+        for loop in self._loops:
+            if loop is self._relaying:
+                self._drain(deadline - 3)
+            loop.ask_to_stop()
+            self.relay.wake()
+        for loop in self._loops:
+            if not loop.join(deadline - time.monotonic()):
+                log.warning("a thread did not end in time; nothing is lost by that")
+        self.store.close()
+
+    def _drain(self, deadline: float) -> None:
+        """Give the relay time to publish what the others left behind."""
+        for loop in self._loops[:-1]:
+            loop.join(deadline - time.monotonic())
+        while time.monotonic() < deadline and not self._is_published():
+            self.relay.wake()
+            self._relaying.wait(0.05)
+
+    def _is_published(self) -> bool:
+        """Whether the outbox is empty, or cannot be emptied now."""
+        if self._relaying.trouble is not None or self.relay.waiting_for_kafka:
+            return True
+        try:
+            with self.store.reading() as unit:
+                return unit.outbox.waiting()[0] == 0
+        except GovernanceError:
+            return True
+
+    def metrics_between(
+        self, start: datetime, end: datetime, *, scope: str = OVERALL
+    ) -> PeriodMetrics:
+        """Return counts and rates from *start* to *end*, by whole minutes of event time.
+
+        ``scope`` is ``*`` or ``commandType=X``. What was counted a moment ago is in it.
+
+        Raises:
+            Unavailable: the database does not answer.
+        """
+        return self.tallies.metrics(start, end, scope=scope)
+
+    def counted_since_start(self) -> Counts:
+        """Return what was counted since this process began: what counters export."""
+        return self.tallies.counted_since_start()
+
+    def frontier_age(self) -> timedelta | None:
+        """Return how far the judges are behind, or None before all of them reported."""
+        return self.frontiers.age(self.desk.clock())
+
+    def health(self) -> dict[str, Check]:
+        """Return how each part is; quick, and never raises for a part that is down."""
+        return {
+            "database": self._database(),
+            "kafka": self._kafka(),
+            "stream": self._stream(),
+            "outbox": self._outbox(),
+            "rules": self._rules(),
+        }
+
+    def _database(self) -> Check:
+        """Say whether the database answers."""
+        began = time.monotonic()
+        try:
+            with self.store.reading() as unit:
+                unit.autonomy.is_there()
+        except GovernanceError as error:
+            return Check(status=Health.UNHEALTHY, message=str(error))
+        taken = milliseconds(timedelta(seconds=time.monotonic() - began))
+        writing = [loop.trouble for loop in self._loops if "database" in (loop.trouble or "")]
+        if writing:
+            return Check(status=Health.DEGRADED, message=writing[0], latency=taken)
+        return Check(status=Health.HEALTHY, latency=taken)
+
+    def _kafka(self) -> Check:
+        """Say whether Kafka answers, and how fast it last did."""
+        pulse: Pulse | None = self.consumer.pulse
+        if pulse is None or time.monotonic() - pulse.at > STALE:
+            return Check(
+                status=Health.UNHEALTHY,
+                message=self._applying.trouble or "Kafka does not answer",
+                bootstrap_servers=self._servers,
+            )
+        return Check(
+            status=Health.HEALTHY,
+            latency=milliseconds(timedelta(seconds=pulse.latency)),
+            bootstrap_servers=self._servers,
+        )
+
+    def _stream(self) -> Check:
+        """Say whether the judges see what executors do, and whether their actions arrive."""
+        now = self.desk.clock()
+        reason = blindness(self.desk, self.frontiers, now) or self._applying.trouble
+        age = self.frontiers.age(now)
+        latency = None if age is None else milliseconds(age)
+        if reason is not None:
+            return Check(status=Health.UNHEALTHY, message=reason, latency=latency)
+        bad = self.consumer.malformed
+        if bad.at is not None and now - bad.at < REMEMBERED:
+            said = f"{bad.count} unreadable records on breaker-actions; the last at {bad.last}"
+            return Check(status=Health.DEGRADED, message=said, latency=latency)
+        return Check(status=Health.HEALTHY, latency=latency)
+
+    def _outbox(self) -> Check:
+        """Say whether rules, state and alerts reach Kafka."""
+        try:
+            with self.store.reading() as unit:
+                count, oldest = unit.outbox.waiting()
+        except GovernanceError as error:
+            return Check(status=Health.DEGRADED, message=str(error))
+        trouble = self._relaying.trouble
+        if self.relay.waiting_for_kafka:
+            trouble = trouble or "Kafka does not acknowledge"
+        if trouble and count:
+            said = f"{count} records wait since {oldest}: {trouble}"
+            return Check(status=Health.DEGRADED, message=said)
+        return Check(status=Health.HEALTHY)
+
+    def _rules(self) -> Check:
+        """Say whether every rule that people wrote is in force."""
+        try:
+            entries = handlers.list_rules(self.desk)
+        except GovernanceError as error:
+            return Check(status=Health.DEGRADED, message=str(error))
+        wrong = [f"{entry.name}: {entry.problem}" for entry in entries if entry.problem]
+        if wrong:
+            return Check(status=Health.DEGRADED, message="; ".join(wrong))
+        return Check(status=Health.HEALTHY)
