@@ -7,10 +7,18 @@ string, an endless number, NUL, a name of a megabyte) and tolerant of fields the
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, TypeAdapter
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+)
 from pydantic.alias_generators import to_camel
 
 from schemas.wire import MAX_TEXT, Moment, Wire, without_nul
@@ -71,6 +79,16 @@ class Reason(StrEnum):
     LATE = "late"
 
 
+_DATE_AND_TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]", re.ASCII)
+
+
+def _written_moment(moment: object) -> object:
+    """Refuse a number of seconds in quotes: nobody can tell which unit it is in."""
+    if isinstance(moment, str) and not _DATE_AND_TIME.match(moment):
+        raise ValueError("write ISO 8601 with a time zone, such as 2026-11-23T09:14:05.120Z")
+    return moment
+
+
 class _Event(Wire):
     """What the three kinds share."""
 
@@ -83,7 +101,9 @@ class _Event(Wire):
     )
 
     id: Text = Field(description="Identifies the event; the same id counts once in 15 minutes.")
-    occurred_at: Moment = Field(description="When it happened, ISO 8601 with a time zone.")
+    occurred_at: Annotated[Moment, Field(strict=True), BeforeValidator(_written_moment)] = Field(
+        description="When it happened, ISO 8601 with a time zone."
+    )
     autonomous: Annotated[bool, Field(strict=True)] = False
     actor: OptionalText | None = None
     epoch: Annotated[int, Field(strict=True, ge=0, lt=2**63)] | None = None

@@ -123,13 +123,15 @@ class Cut(msgspec.Struct, array_like=True, frozen=True):
     """What the records of ``[frm, upto)`` of append time added; both are multiples of `STEP`.
 
     All of it came before ``frm + STEP``: had a record come later, there would be a cut there.
-    ``offset`` is the source offset of the first record after the cut.
+    ``offset`` is the source offset of the first record after the cut, ``events`` the number of
+    events counted in it, whatever their scopes.
     """
 
     frm: int
     upto: int
     offset: int
     rows: list[Row]
+    events: int = 0
 
 
 class Cuts(msgspec.Struct, array_like=True, frozen=True):

@@ -1,0 +1,281 @@
+"""The worker's Faust app: it brings batches and partitions, and joins them to the pure halves.
+
+    command-events ──► tally agent ──► tallies ──► judge agent ──► breaker-actions
+                         │    ▲                      │    ▲
+                         ▼    │ recovery             ▼    │ recovery
+                    tally-changelog             judge-changelog        rules, state ──► both
+
+Anything that is not understood ends the process at once: the way back is the one that every
+crash test takes, and it loses nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Iterable
+from contextlib import AsyncExitStack
+from typing import Any, Final
+
+import faust
+from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
+from faust.types import TP
+
+from schemas.actions import BreakerAction
+from schemas.settings import Settings
+from schemas.topics import COMMAND_EVENTS, RULES, STATE, TALLIES, Topic
+from schemas.wire import to_ms
+from streams import duties
+from streams.agents import define_agents
+from streams.batch import Batch, Output
+from streams.control import Control, News
+from streams.exits import leave
+from streams.judge import Judge
+from streams.metrics import WorkerMetrics
+from streams.producer import make_producer
+from streams.recovery import Reader
+from streams.side import FRONTIER_KEY, Side, judge_side, tally_side
+from streams.tally import Tally, TallyStats
+from streams.transport import Transport, consumer_of
+
+log = logging.getLogger(__name__)
+
+FETCH: Final = 16 * 1024 * 1024
+"""Bytes of a partition that a recovery fetches at once: more than any record."""
+
+_CONFIGURATION: Final[dict[str, Any]] = {
+    "store": "memory://",
+    "version": 1,
+    "autodiscover": False,
+    "web_enabled": False,
+    "topic_disable_leader": True,
+    "topic_allow_declare": False,
+    "table_standby_replicas": 0,  # 1 would bring Faust's own assignor
+    "stream_wait_empty": False,  # an old batch on an old state is harmless
+    "stream_buffer_maxsize": 32,  # batches, not events: each may hold a megabyte
+    "broker_commit_interval": 1.0,
+    "broker_max_poll_records": None,
+    "broker_request_timeout": 90.0,  # must exceed the session timeout
+    "consumer_auto_offset_reset": "earliest",
+    "worker_redirect_stdouts": False,
+}
+
+
+class _Source:
+    """One source topic as the consumer of *app* has it."""
+
+    def __init__(self, app: StreamApp, topic: Topic) -> None:
+        self._app = app
+        self._topic = topic
+        self._name = app.settings.topic(topic.name)
+
+    async def seek(self, partition: int, offset: int) -> None:
+        """Have *partition* read again from *offset*."""
+        self._app.metrics.seeks.labels(self._topic.name).inc()
+        await self._app.consumer.seek_wait({TP(self._name, partition): offset})
+
+    async def beginning(self, partition: int) -> int:
+        """Return the offset of the first record that *partition* still has."""
+        tp = TP(self._name, partition)
+        return int((await self._app.consumer.earliest_offsets(tp))[tp])
+
+    def set_durable(self, partition: int, offset: int) -> None:
+        """Allow that *offset* be committed for *partition*."""
+        self._app.durable[TP(self._name, partition)] = offset
+
+
+class StreamApp(faust.App):
+    """The app of one worker."""
+
+    tallying: Side[Tally]
+    judging: Side[Judge]
+    control: Control
+
+    def __init__(self, settings: Settings, bootstrap_servers: str) -> None:
+        self.settings = settings
+        self.servers = bootstrap_servers
+        self.metrics = WorkerMetrics(settings.metrics_prefix)
+        self.stats = TallyStats()
+        self.durable: dict[TP, int] = {}
+        self.sides: tuple[Side[Any], ...] = ()
+        self._clients = AsyncExitStack()
+        super().__init__(
+            settings.worker_group,
+            broker=[f"kafka://{server.strip()}" for server in bootstrap_servers.split(",")],
+            datadir=str(settings.data_dir / "workers" / settings.worker_id),
+            broker_session_timeout=settings.worker_session_seconds,
+            broker_heartbeat_interval=min(3.0, settings.worker_session_seconds / 3),
+            consumer_group_instance_id=settings.worker_id,
+            **_CONFIGURATION,
+        )
+        self.events_topic = self._raw(COMMAND_EVENTS)
+        self.tallies_topic = self._raw(TALLIES)
+        define_agents(self)
+        self.on_rebalance_complete.connect(self._rebalanced)
+
+    def _raw(self, topic: Topic) -> Any:
+        """Return a topic whose values Faust hands on as they are."""
+        return self.topic(
+            self.settings.topic(topic.name),
+            key_type=bytes,
+            value_type=bytes,
+            key_serializer="raw",
+            value_serializer="raw",
+            allow_empty=True,
+        )
+
+    def _new_transport(self) -> Transport:
+        """Return the transport of whole batches (called by Faust)."""
+        transport = Transport(self.conf.broker_consumer, self)
+        wait = self.settings.poll_wait_milliseconds / 1000
+        transport.Consumer = consumer_of(durable=self.durable, poll_wait=wait)
+        return transport
+
+    # -------------------------------------------------------------------------- start, stop
+
+    async def on_start(self) -> None:
+        """Learn the topics and the rules before any event is looked at."""
+        await super().on_start()
+        self._records = make_producer(self.settings, self.servers)
+        await self._records.start()
+        self._clients.push_async_callback(self._records.stop)
+        self._cluster = AIOKafkaAdminClient(bootstrap_servers=self.servers)
+        await self._cluster.start()
+        self._clients.push_async_callback(self._cluster.close)
+        await self._make_sides()
+        reader = self._groupless()
+        await reader.start()
+        self._clients.push_async_callback(reader.stop)
+        self.control = Control(
+            reader,
+            rules=self.settings.topic(RULES.name),
+            state=self.settings.topic(STATE.name),
+        )
+        await self.control.load()
+        log.info("loaded %d rule versions", len(self.control.known.entries))
+
+    async def _make_sides(self) -> None:
+        """Make both sides, with as many partitions as the topics have."""
+        sources = await self._partitions(COMMAND_EVENTS)
+        tallies = await self._partitions(TALLIES)
+        self.tallying = tally_side(
+            self.settings,
+            self._records,
+            _Source(self, COMMAND_EVENTS),
+            tally_partitions=tallies,
+            stats=self.stats,
+        )
+        self.judging = judge_side(
+            self.settings,
+            self._records,
+            _Source(self, TALLIES),
+            source_partitions=sources,
+            tally_partitions=tallies,
+            on_outputs=self._note_actions,
+        )
+        self.sides = (self.tallying, self.judging)
+
+    async def on_started(self) -> None:
+        """Take up the duties."""
+        await super().on_started()
+        for duty in (
+            duties.flush_for_ever(self, self.tallying),
+            duties.flush_for_ever(self, self.judging),
+            duties.tick_for_ever(self),
+            duties.watch_for_ever(self),
+            self.control.follow(self.tell),
+        ):
+            self.add_future(self.or_leave(duty))
+
+    async def tick(self, topic: str, partition: int) -> None:
+        """Append an empty record to *partition*, without waiting for the broker."""
+        await self._records.send(topic, b"", partition=partition)
+        self.metrics.ticks.inc()
+
+    async def on_stop(self) -> None:
+        """Flush what is folded, so that the next owner need not fold it again."""
+        for side in self.sides:
+            await side.checkpoints.flush_all()
+        await super().on_stop()
+        await self._clients.aclose()
+
+    async def _partitions(self, topic: Topic) -> int:
+        """Return how many partitions *topic* has."""
+        found = await self._cluster.describe_topics([self.settings.topic(topic.name)])
+        return len(found[0]["partitions"])
+
+    def _groupless(self) -> AIOKafkaConsumer:
+        """Return a consumer for recovery and control, which never joins the group."""
+        return AIOKafkaConsumer(
+            bootstrap_servers=self.servers,
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_partition_fetch_bytes=FETCH,
+            fetch_max_bytes=4 * FETCH,
+        )
+
+    # ------------------------------------------------------------------------------ running
+
+    async def or_leave(self, work: Awaitable[None]) -> None:
+        """Await *work*; whatever goes wrong in it ends the process."""
+        try:
+            await work
+        except Exception as problem:  # noqa: BLE001 - going on would lose events in silence
+            leave(problem)
+
+    async def take(self, side: Side[Any], event: Any) -> None:
+        """Give one batch to its side."""
+        if event.message.generation_id != self.consumer_generation_id:
+            return
+        batch: Batch = event.value
+        await self.or_leave(side.checkpoints.take(batch))
+        self.metrics.batches.labels(side.source.name).inc()
+        self.metrics.records.labels(side.source.name).inc(len(batch.offsets))
+
+    async def tell(self, news: News) -> None:
+        """Let both sides hear what people decided."""
+        for side in self.sides:
+            await side.tell(news)
+
+    async def _rebalanced(self, *_: Any, **__: Any) -> None:
+        """Recover the partitions that are ours now (awaited by Faust before any record comes)."""
+        await self.or_leave(self._recover())
+
+    async def _recover(self) -> None:
+        """Rebuild the states of all partitions that are assigned to this worker."""
+        began = time.monotonic()
+        consumer = self._groupless()
+        await consumer.start()
+        try:
+            committed = await self._cluster.list_consumer_group_offsets(self.conf.id)
+            self.durable.clear()
+            for side in self.sides:
+                await self._recover_side(side, Reader(consumer), committed)
+        finally:
+            await consumer.stop()
+        log.info("recovered in %.2f s", time.monotonic() - began)
+
+    async def _recover_side(self, side: Side[Any], reader: Reader, committed: Any) -> None:
+        """Rebuild the states of one side."""
+        name = self.settings.topic(side.source.name)
+        await side.recover(
+            reader,
+            self.settings,
+            mine=sorted(tp.partition for tp in self.consumer.assignment() if tp.topic == name),
+            committed={
+                tp.partition
+                for tp, found in committed.items()
+                if tp.topic == name and found.offset > 0
+            },
+            known=self.control.known,
+        )
+
+    def _note_actions(self, outputs: Iterable[Output]) -> None:
+        """Count actions, and how long it took from the moment of a trip to here."""
+        for output in outputs:
+            if output.key != FRONTIER_KEY:
+                decided = to_ms(BreakerAction.model_validate_json(output.value).decided_at)
+                self.metrics.actions.inc()
+                self.metrics.detection.observe(max(time.time() - decided / 1000, 0.0))

@@ -1,0 +1,112 @@
+"""What people decide, as workers hear of it: rules, resolutions and the autonomy epoch.
+
+Both topics are compacted and have one partition. Each worker reads them whole, without a
+consumer group, before it looks at any event, and follows them from then on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from pydantic import ValidationError
+
+from rules.live import make_live
+from schemas.errors import RuleError
+from schemas.governance import STATE_TOPIC, ResolutionRecord
+from schemas.rules import RuleVersion
+from streams.judge import Resolution
+from streams.rulebook import Entry
+
+log = logging.getLogger(__name__)
+
+
+def entry_of(version: RuleVersion) -> Entry:
+    """Return a version as the rulebook keeps it.
+
+    Raises:
+        RuleError: the rule cannot go live.
+    """
+    live = make_live(version) if version.rule is not None and version.rule.enabled else None
+    return Entry(version.name, version.version, version.effective_from, live)
+
+
+@dataclass
+class News:
+    """What a stretch of the control topics says."""
+
+    entries: list[Entry] = field(default_factory=list)
+    resolutions: list[Resolution] = field(default_factory=list)
+    epochs: list[tuple[int, int]] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.entries or self.resolutions or self.epochs)
+
+    def extend(self, other: News) -> None:
+        """Add what *other* says."""
+        self.entries += other.entries
+        self.resolutions += other.resolutions
+        self.epochs += other.epochs
+
+
+class Control:
+    """Reads the control topics; ``known`` is all that has been heard since the start."""
+
+    def __init__(self, consumer: AIOKafkaConsumer, *, rules: str, state: str) -> None:
+        self.known = News()
+        self.invalid = 0
+        self._consumer = consumer
+        self._rules = TopicPartition(rules, 0)
+        self._state = TopicPartition(state, 0)
+
+    async def load(self) -> None:
+        """Read both topics to their present ends."""
+        tps = [self._rules, self._state]
+        self._consumer.assign(tps)
+        await self._consumer.seek_to_beginning(*tps)
+        ends = await self._consumer.end_offsets(tps)
+        while [tp for tp in tps if await self._consumer.position(tp) < ends[tp]]:
+            self.known.extend(await self._poll(500))
+
+    async def follow(self, tell: Callable[[News], Awaitable[None]]) -> None:
+        """Tell of everything new, for ever."""
+        while True:
+            news = await self._poll(1_000)
+            if news:
+                self.known.extend(news)
+                await tell(news)
+            await asyncio.sleep(0)
+
+    async def _poll(self, timeout_ms: int) -> News:
+        """Return what one poll brought."""
+        news = News()
+        for tp, records in (await self._consumer.getmany(timeout_ms=timeout_ms)).items():
+            for record in records:
+                if record.value:
+                    self._read(tp, record.value, news)
+        return news
+
+    def _read(self, tp: TopicPartition, value: bytes, news: News) -> None:
+        """Add what one record says; one that cannot be used changes nothing and is said aloud."""
+        try:
+            if tp == self._rules:
+                news.entries.append(entry_of(RuleVersion.model_validate_json(value)))
+            else:
+                self._read_state(value, news)
+        except (ValidationError, RuleError) as error:
+            self.invalid += 1
+            log.error("a record of %s cannot be used and is left out: %s", tp.topic, error)
+
+    @staticmethod
+    def _read_state(value: bytes, news: News) -> None:
+        """Add what a record of the state topic says."""
+        record = STATE_TOPIC.validate_json(value)
+        if isinstance(record, ResolutionRecord):
+            news.resolutions.append(
+                Resolution(record.action_id, record.rule, record.scope_key, record.effective_from)
+            )
+        else:
+            news.epochs.append((record.autonomy_epoch, record.effective_from))

@@ -1,0 +1,85 @@
+"""What a worker does besides taking batches: flush, tick, follow the rules, watch itself."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from faust.types import TP
+
+from streams.exits import EXIT_STALLED, leave
+from streams.side import Side
+from streams.ticker import Ticker
+from streams.watchdog import Watchdog
+
+if TYPE_CHECKING:
+    from streams.app import StreamApp
+
+TICK_EVERY: Final = 0.025
+"""Seconds between two looks at which partitions are quiet."""
+
+WATCH_EVERY: Final = 1.0
+
+
+async def flush_for_ever(app: StreamApp, side: Side[Any]) -> None:
+    """Flush every so often, and sooner when much has been folded."""
+    pause = app.settings.flush_milliseconds / 1000
+    while True:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(side.checkpoints.due.wait(), pause)
+        await side.checkpoints.flush_all()
+
+
+async def tick_for_ever(app: StreamApp) -> None:
+    """Append a tick to every owned partition that is quiet and read to its end."""
+    ticker = Ticker()
+    topic = app.settings.topic(app.tallying.source.name)
+    while app.settings.ticks:
+        await asyncio.sleep(TICK_EVERY)
+        positions = [
+            (partition, part.state.pos, app.consumer.highwater(TP(topic, partition)))
+            for partition, part in app.tallying.checkpoints.parts.items()
+        ]
+        busy = (app.stats.events, max((j.busy_at for j in app.judging.states), default=0))
+        for partition in ticker.due(positions, busy):
+            await app.tick(topic, partition)
+
+
+async def watch_for_ever(app: StreamApp) -> None:
+    """Leave when a partition that must move does not; keep the gauges up to date."""
+    watchdog = Watchdog(app.settings.worker_stall_seconds)
+    while True:
+        await asyncio.sleep(WATCH_EVERY)
+        show(app)
+        if app.settings.ticks and app.tallying.states:
+            positions = {
+                f"{side.source.name}/{partition}": part.state.pos
+                for side in app.sides
+                for partition, part in side.checkpoints.parts.items()
+            }
+            if stuck := watchdog.stuck(positions):
+                leave(f"no progress on {', '.join(stuck)}", EXIT_STALLED)
+
+
+def show(app: StreamApp) -> None:
+    """Bring the metrics up to date with the states."""
+    metrics, stats = app.metrics, app.stats
+    for counter, total in (
+        (metrics.events, stats.events),
+        (metrics.duplicates, stats.duplicates),
+        (metrics.early, stats.early),
+        (metrics.late, stats.dead.get("late", 0)),
+        (metrics.invalid, app.control.invalid),
+    ):
+        metrics.raise_to(counter, total)
+    for reason, total in stats.dead.items():
+        metrics.raise_to(metrics.dead.labels(reason), total)
+    now = time.time()
+    for judge in app.judging.states:
+        if judge.first is not None:
+            metrics.lag.labels(str(judge.partition)).set(max(now - judge.at / 1000, 0.0))
+        metrics.scopes.labels(str(judge.partition)).set(len(judge.scopes))
+    for tally in app.tallying.states:
+        metrics.horizon.labels(str(tally.partition)).set(tally.memory.horizon / 1000)

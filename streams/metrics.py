@@ -1,0 +1,58 @@
+"""What a worker counts of itself, per batch and never per event.
+
+The catalogue of a worker's metrics; `docs/metrics.md` lists the same.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+
+class WorkerMetrics:
+    """One worker's metrics in a registry of their own."""
+
+    def __init__(self, prefix: str) -> None:
+        self.registry = CollectorRegistry()
+        self._shown: dict[int, int] = {}
+        self.events = self._counter(prefix, "events", "Events counted.")
+        self.batches = self._counter(prefix, "batches", "Partition batches taken.", "agent")
+        self.records = self._counter(prefix, "records", "Records read, ticks too.", "agent")
+        self.late = self._counter(prefix, "late_events", "Events too late to count.")
+        self.early = self._counter(prefix, "early_events", "Events counted at the clock instead.")
+        self.duplicates = self._counter(prefix, "duplicate_events", "Repeats of an event id.")
+        self.dead = self._counter(prefix, "dead_letters", "Records refused, by reason.", "reason")
+        self.ticks = self._counter(prefix, "ticks", "Ticks appended to quiet partitions.")
+        self.actions = self._counter(prefix, "actions", "Breaker actions published.")
+        self.seeks = self._counter(prefix, "gaps_healed", "Batches that began too late.", "agent")
+        self.invalid = self._counter(prefix, "invalid_control_records", "Rules left out as broken.")
+        self.lag = Gauge(
+            f"{prefix}worker_lag_seconds",
+            "Age of the moment up to which this worker has judged (its frontier).",
+            ["partition"],
+            registry=self.registry,
+        )
+        self.horizon = Gauge(
+            f"{prefix}worker_id_horizon_seconds",
+            "For how long event ids are remembered at least, as things are.",
+            ["partition"],
+            registry=self.registry,
+        )
+        self.scopes = Gauge(
+            f"{prefix}worker_scopes", "Scopes kept.", ["partition"], registry=self.registry
+        )
+        self.detection = Histogram(
+            f"{prefix}worker_detection_latency_seconds",
+            "From the moment of a trip in the log to its action being handed to Kafka.",
+            buckets=(0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 15, 60),
+            registry=self.registry,
+        )
+
+    def _counter(self, prefix: str, name: str, text: str, *labels: str) -> Counter:
+        """Return a counter of this worker, there from the start."""
+        return Counter(f"{prefix}worker_{name}", text, labels, registry=self.registry)
+
+    def raise_to(self, counter: Counter, total: int) -> None:
+        """Let *counter* show *total*, which never falls while the process lives."""
+        before = self._shown.get(id(counter), 0)
+        counter.inc(total - before)
+        self._shown[id(counter)] = total

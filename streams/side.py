@@ -1,0 +1,160 @@
+"""One side of the worker: where an agent reads, what it keeps, how it recovers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final, Generic, TypeVar
+
+from aiokafka import AIOKafkaProducer
+
+from schemas.actions import Frontier
+from schemas.settings import Settings
+from schemas.topics import (
+    BREAKER_ACTIONS,
+    COMMAND_EVENTS,
+    JUDGE_CHANGELOG,
+    TALLIES,
+    TALLY_CHANGELOG,
+    Topic,
+)
+from schemas.wire import from_ms
+from streams.batch import Output
+from streams.checkpoint import Checkpoints, Fold
+from streams.control import News
+from streams.deltas import JudgeDelta, TallyDelta, decode_judge, decode_tally
+from streams.judge import Judge
+from streams.producer import Source, StreamLog
+from streams.recovery import Reader, Recovery
+from streams.tally import Tally, TallyStats
+
+FRONTIER_KEY: Final = b"frontier"
+
+S = TypeVar("S", bound=Fold[Any])
+
+
+class Side(Generic[S]):
+    """Tally's or judge's side; the difference is in what it is made with."""
+
+    def __init__(
+        self,
+        source: Topic,
+        changelog: Topic,
+        *,
+        checkpoints: Checkpoints[S],
+        make: Callable[[int, int], S],
+        decode: Callable[[bytes], TallyDelta | JudgeDelta],
+        teach: Callable[[S, News], None],
+    ) -> None:
+        self.source = source
+        self.changelog = changelog
+        self.checkpoints = checkpoints
+        self._make = make
+        self._decode = decode
+        self._teach = teach
+
+    async def recover(
+        self,
+        reader: Reader,
+        settings: Settings,
+        *,
+        mine: list[int],
+        committed: set[int],
+        known: News,
+    ) -> None:
+        """Rebuild the states of partitions *mine* and work on exactly those from now on.
+
+        Raises:
+            Lost: what they need is no longer in Kafka.
+        """
+        recovery = Recovery(
+            reader,
+            changelog=settings.topic(self.changelog.name),
+            make=self._make,
+            decode=self._decode,
+        )
+        spans = await reader.spans(settings.topic(self.source.name), mine)
+        begins = {partition: first for partition, (first, _) in spans.items()}
+        states = await recovery.states(begins, committed)
+        for state in states.values():
+            self._teach(state, known)
+        self.checkpoints.assign(states.items())
+
+    async def tell(self, news: News) -> None:
+        """Let every state hear *news*, and make safe what takes effect late because of it."""
+        for partition, part in list(self.checkpoints.parts.items()):
+            async with part.lock:
+                self._teach(part.state, news)
+            await self.checkpoints.flush(partition)
+
+    @property
+    def states(self) -> list[S]:
+        """Return the states of the partitions that this worker owns now."""
+        return [part.state for part in self.checkpoints.parts.values()]
+
+
+def tally_side(
+    settings: Settings,
+    producer: AIOKafkaProducer,
+    source: Source,
+    *,
+    tally_partitions: int,
+    stats: TallyStats,
+) -> Side[Tally]:
+    """Return the side of the tally agent."""
+    return Side(
+        COMMAND_EVENTS,
+        TALLY_CHANGELOG,
+        checkpoints=Checkpoints(
+            StreamLog(producer, settings, changelog=TALLY_CHANGELOG, source=source),
+            flush_records=settings.flush_records,
+            on_durable=source.set_durable,
+        ),
+        make=lambda partition, pos: Tally(
+            partition,
+            tally_partitions=tally_partitions,
+            scope_limit=settings.scope_limit,
+            pos=pos,
+            stats=stats,
+        ),
+        decode=decode_tally,
+        teach=lambda tally, news: tally.learn(news.entries),
+    )
+
+
+def judge_side(
+    settings: Settings,
+    producer: AIOKafkaProducer,
+    source: Source,
+    *,
+    source_partitions: int,
+    tally_partitions: int,
+    on_outputs: Callable[[Iterable[Output]], None],
+) -> Side[Judge]:
+    """Return the side of the judge agent."""
+    return Side(
+        TALLIES,
+        JUDGE_CHANGELOG,
+        checkpoints=Checkpoints(
+            StreamLog(producer, settings, changelog=JUDGE_CHANGELOG, source=source),
+            flush_records=settings.flush_records,
+            on_durable=source.set_durable,
+            heartbeat=lambda judge: _heartbeat(judge, settings.worker_id, tally_partitions),
+            on_outputs=on_outputs,
+        ),
+        make=lambda partition, pos: Judge(partition, source_partitions=source_partitions, pos=pos),
+        decode=decode_judge,
+        teach=lambda judge, news: judge.learn(news.entries, news.resolutions, news.epochs),
+    )
+
+
+def _heartbeat(judge: Judge, worker: str, partitions: int) -> Output | None:
+    """Return the record that says how far *judge* has decided, once it has decided anything."""
+    if judge.first is None:
+        return None
+    frontier = Frontier(
+        partition=judge.partition,
+        partitions=partitions,
+        judged_until=from_ms(judge.at),
+        worker=worker,
+    )
+    return Output(BREAKER_ACTIONS.name, frontier.to_bytes(), 0, FRONTIER_KEY)

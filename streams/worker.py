@@ -1,0 +1,57 @@
+"""A worker as a process: `run` returns only when it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from typing import Any
+
+import faust
+
+from schemas.settings import Settings
+from streams.app import StreamApp
+from streams.exposition import serve
+
+log = logging.getLogger(__name__)
+
+
+def health(app: StreamApp) -> dict[str, Any]:
+    """Return how far behind this worker judges, and whether that is blindness.
+
+    ``healthy`` while every partition that it owns is judged up to a moment ago; a worker
+    without partitions is healthy too.
+    """
+    now = time.time()
+    judging = getattr(app, "judging", None)
+    states = judging.states if judging is not None else []
+    ages = [now - judge.at / 1000 if judge.first is not None else None for judge in states]
+    known = [age for age in ages if age is not None]
+    blind = len(known) < len(ages) or max(known, default=0) > app.settings.blind_after_seconds
+    return {
+        "status": "degraded" if blind else "healthy",
+        "worker": app.settings.worker_id,
+        "frontierAgeSeconds": round(max(known), 3) if known else None,
+        "partitions": sorted(judge.partition for judge in states),
+    }
+
+
+def run(settings: Settings, bootstrap_servers: str) -> None:
+    """Run a worker until SIGTERM or SIGINT; it flushes before it ends."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    (settings.data_dir / "workers").mkdir(parents=True, exist_ok=True)
+    app = StreamApp(settings, bootstrap_servers)
+    server = serve(
+        settings.worker_host,
+        settings.worker_metrics_port,
+        registry=app.metrics.registry,
+        health=lambda: health(app),
+    )
+    log.info("worker metrics on http://%s:%d/metrics", *server.server_address[:2])
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # Faust would open a debugger
+    worker = faust.Worker(
+        app, loop=loop, loglevel=settings.log_level, redirect_stdouts=False, override_logging=False
+    )
+    worker.execute_from_commandline()
