@@ -23,7 +23,7 @@ class Reading(Wire):
     """
 
     metric: str
-    value: float | None
+    value: int | float | None
     numerator: int
     denominator: int | None
     samples: int
@@ -72,7 +72,7 @@ class BreakerAction(Wire):
     action: Action
     severity: Severity
     decided_at: Moment
-    metrics: dict[str, float | int | None]
+    metrics: dict[str, int | float | None]
     evidence: Evidence
     epoch: int | None = Field(
         default=None, description="The autonomy epoch in force at `decidedAt`, as judge knew it."

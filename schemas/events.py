@@ -8,6 +8,7 @@ string, an endless number, NUL, a name of a megabyte) and tolerant of fields the
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
@@ -83,8 +84,10 @@ _DATE_AND_TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]", re.ASCII)
 
 
 def _written_moment(moment: object) -> object:
-    """Refuse a number of seconds in quotes: nobody can tell which unit it is in."""
-    if isinstance(moment, str) and not _DATE_AND_TIME.match(moment):
+    """Refuse a number, in quotes or not: nobody can tell which unit it is in."""
+    if not isinstance(moment, datetime) and not (
+        isinstance(moment, str) and _DATE_AND_TIME.match(moment)
+    ):
         raise ValueError("write ISO 8601 with a time zone, such as 2026-11-23T09:14:05.120Z")
     return moment
 
@@ -101,7 +104,7 @@ class _Event(Wire):
     )
 
     id: Text = Field(description="Identifies the event; the same id counts once in 15 minutes.")
-    occurred_at: Annotated[Moment, Field(strict=True), BeforeValidator(_written_moment)] = Field(
+    occurred_at: Annotated[Moment, BeforeValidator(_written_moment)] = Field(
         description="When it happened, ISO 8601 with a time zone."
     )
     autonomous: Annotated[bool, Field(strict=True)] = False

@@ -102,10 +102,14 @@ class Unit(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Trail(msgspec.Struct, array_like=True, frozen=True):
-    """New marks of one source partition's offset index, per ring; all of them if ``full``."""
+    """New marks of one source partition's offset index, per ring; all of them if ``full``.
+
+    ``offset`` is that of the first record after the last applied cut.
+    """
 
     partition: int
     full: bool
+    offset: int
     marks: list[list[tuple[int, int]]]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from rules.live import LiveRule
 from rules.windows import RINGS, bounds, ring_of
-from schemas.actions import BreakerAction, Evidence, LogRange
+from schemas.actions import BreakerAction, Evidence, LogRange, Reading
 from schemas.tallies import EARLINESS, OVERALL, PANE, SAMPLES, dimension_of, value_of
 from schemas.topics import COMMAND_EVENTS
 from schemas.wire import from_ms
@@ -56,16 +56,25 @@ def evidence_of(live: LiveRule, scope: Scope, *, at: int, trails: Mapping[int, T
         window_end=from_ms(end),
         resolved_at=from_ms(baseline.at) if baseline is not None else None,
         readings=readings,
-        samples=min((reading.samples for reading in readings), default=0),
+        samples=_samples(readings),
         command_ids=[kept.id for kept in _bad_events(live, scope, start)],
         log=[_range(trail, ring_of(live.window), start) for _, trail in sorted(trails.items())],
     )
 
 
+def _samples(readings: Sequence[Reading]) -> int:
+    """Return how many events the decision stands on: the fewest behind a rate, else counted."""
+    rates = [reading.samples for reading in readings if reading.denominator is not None]
+    return min(rates or [reading.samples for reading in readings], default=0)
+
+
 def _bad_events(live: LiveRule, scope: Scope, start: int) -> Sequence[Kept]:
-    """Return the newest bad events inside the window that the condition looks at."""
+    """Return the newest bad events that count and that the condition looks at."""
+    since = 0
     baseline = scope.baseline(live)
-    since = baseline.at if baseline is not None else 0
+    if baseline is not None:
+        since = baseline.at
+        start = max(start, baseline.pane * baseline.resolution)
     inside = [
         kept
         for kind in live.condition.sample_classes

@@ -17,13 +17,14 @@ from streams.deltas import Trail as StoredTrail
 class Trail:
     """The offset index of one source partition."""
 
-    __slots__ = ("_taken", "marks", "offset", "partition")
+    __slots__ = ("_is_new", "_taken", "marks", "offset", "partition")
 
     def __init__(self, partition: int) -> None:
         self.partition = partition
         self.offset = 0
         self.marks: list[list[tuple[int, int]]] = [[] for _ in RINGS]
         self._taken = [-1] * len(RINGS)
+        self._is_new = True
 
     def pass_cut(self, cut: Cut) -> None:
         """Note the boundaries that lie in ``(cut.frm, cut.upto]``: one mark serves them all."""
@@ -52,15 +53,17 @@ class Trail:
 
     def changes(self, *, full: bool) -> StoredTrail:
         """Return the marks that are new since the last call, or all."""
+        full, self._is_new = full or self._is_new, False
         news = [
             marks if full else marks[bisect_right(marks, (taken, 2**63)) :]
             for marks, taken in zip(self.marks, self._taken, strict=True)
         ]
         self._taken = [marks[-1][0] if marks else -1 for marks in self.marks]
-        return StoredTrail(self.partition, full, [list(marks) for marks in news])
+        return StoredTrail(self.partition, full, self.offset, [list(marks) for marks in news])
 
     def join(self, stored: StoredTrail) -> None:
         """Take over what a changelog record says."""
+        self.offset, self._is_new = stored.offset, False
         for ring, news in enumerate(stored.marks):
             marks = [] if stored.full else self.marks[ring]
             last = marks[-1][0] if marks else -1
