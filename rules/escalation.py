@@ -13,9 +13,9 @@ restrictive action wins. The names of the rules that fired are the reason that p
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
-from rules.host import Host, Inference
+from rules.host import Host, Inference, Is, IsNot, Reaches, Test
 from rules.trips import Escalated, Escalation, TripFacts
 from schemas.events import Severity
 from schemas.governance import Phase
@@ -58,11 +58,16 @@ class EscalationEngine:
             Unavailable: durable-rules failed; nothing was decided, and asking again is safe.
         """
         facts.check()
-        followed = self._host.fired(_limits(facts), _trip(facts))
+        followed = self._host.fired(_trip(facts))
         pauses = not _PAUSING.isdisjoint(followed)
         reverts = not _REVERTING.isdisjoint(followed)
         won = self._host.fired(
-            {"kind": "effects", "revert": int(reverts), "pause": int(pauses), "phase": facts.phase}
+            {
+                "kind": "effects",
+                "revert": int(reverts),
+                "pause": int(pauses),
+                "phase": str(facts.phase),
+            }
         )
         return Escalation(
             effect=next(WINS[name] for name in won if name in WINS),
@@ -78,66 +83,48 @@ def _host() -> Host:
     return Host("escalation", INFERENCES)
 
 
-def _limits(facts: TripFacts) -> dict[str, str | int]:
-    """Return the thresholds as data, so that changing a setting changes no rule."""
-    return {
-        "kind": "limits",
-        "medium": facts.medium_limit,
-        "paused": facts.paused_limit,
-        "scopes": facts.storm_limit,
-    }
-
-
 def _trip(facts: TripFacts) -> dict[str, str | int]:
-    """Return the trip as a fact; the command type's name is a stranger's, and stays outside."""
+    """Return the trip as a fact; the command type's name is a stranger's, and stays outside.
+
+    Thresholds are data too, so that changing a setting changes no rule.
+    """
     return {
         "kind": "trip",
         "action": str(facts.action),
         "severity": str(facts.severity),
         "typed": int(facts.command_type is not None),
-        "medium": facts.medium_trips_of_type,
-        "paused": facts.paused_types,
-        "scopes": facts.scopes_tripped,
+        "mediumTrips": facts.medium_trips_of_type,
+        "mediumLimit": facts.medium_limit,
+        "pausedTypes": facts.paused_types,
+        "pausedLimit": facts.paused_limit,
+        "scopesTripped": facts.scopes_tripped,
+        "stormLimit": facts.storm_limit,
     }
 
 
 def _own(action: Action) -> Inference:
     """Return the inference that a trip's own action follows from it."""
-    return Inference(OWN[action], {"trip": {"$and": [{"kind": "trip"}, {"action": str(action)}]}})
+    return Inference(OWN[action], "trip", (Is("action", str(action)),))
 
 
-def _escalated(escalated: Escalated, count: str, *also: dict[str, Any]) -> Inference:
-    """Return the inference that an action follows once *count* reaches its limit.
-
-    It does not fire when the trip's own action is that one: then it adds nothing.
-    """
-    pattern = [
-        {"kind": "trip"},
-        {"$neq": {"action": str(escalated.action)}},
-        *also,
-        {"$gte": {count: {"limits": count}}},
-    ]
-    return Inference(escalated, {"limits": {"kind": "limits"}, "trip": {"$and": pattern}})
-
-
-def _effects(name: str, *fields: dict[str, str | int]) -> Inference:
-    """Return an inference from what follows taken together."""
-    return Inference(name, {"effects": {"$and": [{"kind": "effects"}, *fields]}})
+def _escalated(escalated: Escalated, *tests: Test) -> Inference:
+    """Return the inference that more follows; not if that is the trip's own action anyhow."""
+    return Inference(str(escalated), "trip", (IsNot("action", str(escalated.action)), *tests))
 
 
 INFERENCES: Final = (
     *map(_own, OWN),
     _escalated(
         Escalated.REPEATED_MEDIUM_TRIPS,
-        "medium",
-        {"severity": str(Severity.MEDIUM)},
-        {"typed": 1},
+        Is("severity", str(Severity.MEDIUM)),
+        Is("typed", 1),
+        Reaches("mediumTrips", "mediumLimit"),
     ),
-    _escalated(Escalated.MANY_PAUSED_TYPES, "paused"),
-    _escalated(Escalated.TRIP_STORM, "scopes"),
-    _effects("revert wins", {"revert": 1}),
-    _effects("pause wins", {"revert": 0}, {"pause": 1}),
-    _effects("alert wins", {"revert": 0}, {"pause": 0}),
-    _effects("already at L3", {"revert": 1}, {"phase": str(Phase.L3)}),
+    _escalated(Escalated.MANY_PAUSED_TYPES, Reaches("pausedTypes", "pausedLimit")),
+    _escalated(Escalated.TRIP_STORM, Reaches("scopesTripped", "stormLimit")),
+    Inference("revert wins", "effects", (Is("revert", 1),)),
+    Inference("pause wins", "effects", (Is("revert", 0), Is("pause", 1))),
+    Inference("alert wins", "effects", (Is("revert", 0), Is("pause", 0))),
+    Inference("already at L3", "effects", (Is("revert", 1), Is("phase", str(Phase.L3)))),
 )
 """The whole policy; the order is the order in which they fire."""

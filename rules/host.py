@@ -1,12 +1,16 @@
 """durable-rules, confined: the only module that knows it.
 
-It is a good forward-chaining engine over a handful of facts and a dangerous one beyond: it
-starts threads, reads the clock, swallows exceptions, hangs at 513 conditions, crashes on empty
-batches and compares a string with a number as true. So: one ruleset, fixed when the host is
-made; one session; no thread of its own and one caller at a time; facts are short strings and
-integers that were checked here, asserted, and retracted when the answer is known; rules do
-nothing but record that they fired. Whoever uses it keeps a reference in plain Python beside it,
-and a property test that compares the two.
+It is a good engine over a handful of facts and a dangerous one beyond: it starts threads, reads
+the clock, swallows exceptions, hangs at 513 conditions, crashes on empty batches, reads beyond
+its memory when a fact is compared with another, and holds a string to exceed any number. So:
+
+- one ruleset, fixed when the host is made; one session; one caller at a time, and no thread;
+- facts are short strings and integers that were checked here; they are asserted, and retracted
+  when the answer is known;
+- a rule looks at one fact (which brings its thresholds along) and only records that it fired.
+
+Whoever uses it keeps a reference in plain Python beside it, and a property test that compares
+the two.
 """
 
 from __future__ import annotations
@@ -36,14 +40,50 @@ _FIELD: Final = re.compile(r"[a-z][A-Za-z]{0,31}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Inference:
-    """One rule of the engine: its name, and the patterns that facts must match.
-
-    ``when`` has an alias for each fact, as durable-rules writes them; a later pattern may
-    compare with fields of an earlier one: ``{"$gte": {"paused": {"limits": "paused"}}}``.
-    """
+    """One rule of the engine: it fires when a fact of ``kind`` meets all of ``tests``."""
 
     name: str
-    when: Mapping[str, Mapping[str, Any]]
+    kind: str
+    tests: tuple[Test, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Is:
+    """The field has this value."""
+
+    field: str
+    value: str | int
+
+    def pattern(self) -> dict[str, Any]:
+        """Return the test as durable-rules writes it."""
+        return {self.field: self.value}
+
+
+@dataclass(frozen=True, slots=True)
+class IsNot:
+    """The field has another value than this."""
+
+    field: str
+    value: str | int
+
+    def pattern(self) -> dict[str, Any]:
+        """Return the test as durable-rules writes it."""
+        return {"$neq": {self.field: self.value}}
+
+
+@dataclass(frozen=True, slots=True)
+class Reaches:
+    """The number in ``field`` is at least the one in ``limit``, a field of the same fact."""
+
+    field: str
+    limit: str
+
+    def pattern(self) -> dict[str, Any]:
+        """Return the test as durable-rules writes it; ``$m`` is the fact itself."""
+        return {"$gte": {self.field: {"$m": self.limit}}}
+
+
+Test = Is | IsNot | Reaches
 
 
 class Host:
@@ -112,7 +152,7 @@ class Host:
         """Return a host of durable-rules with the inferences registered."""
         definition = {
             inference.name: {
-                "all": [{alias: dict(pattern)} for alias, pattern in inference.when.items()],
+                "all": [{"fact": _pattern(inference)}],
                 "pri": priority,
                 "run": self._noting(inference.name),
             }
@@ -127,6 +167,11 @@ class Host:
             self._fired.append(name)
 
         return run
+
+
+def _pattern(inference: Inference) -> dict[str, Any]:
+    """Return what a fact must look like for *inference* to fire."""
+    return {"$and": [{"kind": inference.kind}, *(test.pattern() for test in inference.tests)]}
 
 
 def _durable() -> Any:

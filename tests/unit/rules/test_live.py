@@ -10,7 +10,7 @@ from rules.defaults import default_rules
 from rules.live import check_rule, make_live, recovery_from
 from rules.verdict import Verdict
 from schemas.errors import RuleError
-from schemas.rules import RuleVersion
+from schemas.rules import Rule, RuleVersion
 from tests.unit.rules.facts import counts, live, rule
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -102,7 +102,7 @@ def test_a_version_goes_live_with_its_number_and_moment() -> None:
 
 
 @pytest.mark.parametrize("held", [None, rule(name="Another")])
-def test_a_version_that_holds_no_rule_of_its_name_cannot_go_live(held: object) -> None:
+def test_a_version_that_holds_no_rule_of_its_name_cannot_go_live(held: Rule | None) -> None:
     """A deletion is not judged, and a version speaks of the rule that it is named for."""
     version = RuleVersion.model_construct(
         name="High Error Rate", version=3, effective_from=0, rule=held, changed_at=NOON
