@@ -7,6 +7,7 @@ test keeps the two in agreement.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Final, Literal
 
@@ -94,6 +95,9 @@ class Safety(msgspec.Struct, rename="camel", tag_field="kind", tag="safety", gc=
 
 Decoded = Command | Incident | Safety
 
+Found = Decoded | BadRecord | None
+"""What is in a record: an event, why there is none, or None for a tick."""
+
 _fast: Final[msgspec.json.Decoder[Decoded]] = msgspec.json.Decoder(Decoded)
 _ESCAPED_NUL: Final = b"\\u0000"
 
@@ -114,6 +118,32 @@ def decode(value: bytes) -> Decoded:
         except (msgspec.MsgspecError, RecursionError, ValueError):
             pass
     return _slow(value)
+
+
+def decode_all(values: Sequence[bytes | None]) -> list[Found]:
+    """Return what is in each of *values*.
+
+    The same as `decode` one by one, at two thirds of the time: records of one line each are
+    decoded in one call. If any of them is unusual, all of them are taken one by one.
+    """
+    full = [value for value in values if value]
+    joined = b"\n".join(full)
+    if joined.count(b"\n") == len(full) - 1 and _ESCAPED_NUL not in joined:
+        try:
+            events = _fast.decode_lines(joined)
+        except (msgspec.MsgspecError, RecursionError, ValueError):
+            events = []
+        if len(events) == len(values) and len(max(full, key=len)) <= MAX_RECORD:
+            return events  # type: ignore[return-value]  # a list of events is one of findings
+    return [_found(value) if value else None for value in values]
+
+
+def _found(value: bytes) -> Decoded | BadRecord:
+    """Return the event in *value*, or why there is none."""
+    try:
+        return decode(value)
+    except BadRecord as error:
+        return error
 
 
 def _slow(value: bytes) -> Decoded:

@@ -47,14 +47,15 @@ def evidence_of(live: LiveRule, scope: Scope, *, at: int, trails: Mapping[int, T
     counts = list(scope.counts(live))
     readings = live.condition.readings(counts)
     start, end = bounds(live.window, at)
-    baseline = scope.baseline(live)
+    baseline = scope.baselines.get(live.name)
+    resolved = 0 if baseline is None else baseline.at
     return Evidence(
         rule_version=live.version,
         condition=live.condition.text,
         substituted=live.condition.substituted(counts, window=live.window),
         window_start=from_ms(start),
         window_end=from_ms(end),
-        resolved_at=from_ms(baseline.at) if baseline is not None else None,
+        resolved_at=from_ms(resolved) if resolved + EARLINESS > start else None,
         readings=readings,
         samples=_samples(readings),
         command_ids=[kept.id for kept in _bad_events(live, scope, start)],

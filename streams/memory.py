@@ -54,6 +54,29 @@ class Memory:
         self.ids.add(event_id)
         (self._open or self._opened()).ids.append(event_id)
 
+    def remember_all(self, ids: list[str], kinds: set[str], clock: int) -> bool:
+        """Remember *ids* and return True, if all are new and *kinds* are known command types.
+
+        Else, or if a new generation could begin before *clock*, change nothing and return False.
+        """
+        known = self.values.get("commandType")
+        if (
+            self.start is None
+            or clock - self.start >= ID_MEMORY
+            or len(self.ids) + len(ids) >= ID_LIMIT // 2
+            or known is None
+            or not kinds <= known
+        ):
+            return False
+        new = set(ids)
+        if len(new) < len(ids) or not (
+            new.isdisjoint(self.ids) and new.isdisjoint(self.ids_before)
+        ):
+            return False
+        self.ids |= new
+        (self._open or self._opened()).ids.extend(ids)
+        return True
+
     def admit(self, dimension: str, value: str) -> str:
         """Return *value*, or `OTHER` if the dimension already has as many as it may."""
         now = self.values.setdefault(dimension, set())
