@@ -1,0 +1,81 @@
+"""The application: the layers around every request, and the routes.
+
+    SafeHeaders ─ Heads ─ Traffic ─ Guard ─ Bodies ─ Failures ─ routes
+
+From outside inwards: every answer is dressed, every request counted, the foreign and the
+oversized turned away before a route sees them, and what a route did not foresee caught.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from api.bodies import Bodies
+from api.exposition import GovernanceMetrics
+from api.failures import Failures, add_failures
+from api.guard import Guard
+from api.headers import Heads, SafeHeaders
+from api.live import Live
+from api.openapi import document_of, operation_id
+from api.routes import documents, events, health, metrics, rules, state, stream
+from api.traffic import Traffic, TrafficMetrics
+from api.vitals import VERSION
+from governance.service import StateService
+from schemas.settings import Settings
+
+ROUTERS = (health, state, events, rules, metrics, stream, documents)
+"""In the order in which the documents show them."""
+
+DESCRIPTION = (
+    "Watches what autonomous executors do, takes autonomy away when it goes wrong, and lets "
+    "people decide when it comes back."
+)
+
+
+def create_app(service: StateService, settings: Settings) -> FastAPI:
+    """Return the application over *service*, whose threads its owner starts and stops."""
+    app = FastAPI(
+        title="Autonomy Governance",
+        version=VERSION,
+        description=DESCRIPTION,
+        lifespan=_lifespan,
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=operation_id,
+    )
+    app.state.service = service
+    app.state.started = time.monotonic()
+    app.state.live = Live(service.feed, service.desk)
+    app.state.registry = CollectorRegistry()
+    app.state.registry.register(GovernanceMetrics(service, settings.metrics_prefix))
+    app.openapi = lambda: document_of(app)  # type: ignore[method-assign]
+    for module in ROUTERS:
+        app.include_router(module.router)
+    add_failures(app)
+    _add_layers(app, prefix=settings.metrics_prefix.removesuffix("governance_"))
+    return app
+
+
+def _add_layers(app: FastAPI, *, prefix: str) -> None:
+    """Put the layers around the routes, the innermost first."""
+    app.add_middleware(Failures)
+    app.add_middleware(Bodies)
+    app.add_middleware(Guard)
+    app.add_middleware(Traffic, metrics=TrafficMetrics(app.state.registry, prefix))
+    app.add_middleware(Heads)
+    app.add_middleware(SafeHeaders)
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Follow the commits while the application runs."""
+    app.state.live.open()
+    try:
+        yield
+    finally:
+        app.state.live.close()

@@ -1,0 +1,63 @@
+"""Breaker events: what tripped, why, and that people resolved it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Path, Response
+
+from api.asking import AskActor, AskDesk
+from api.openapi import problems
+from api.pages import Cursor, Limit, page_of_events
+from api.shapes import ResolveRequest
+from governance import handlers
+from governance.events import BreakerEvent, ExplainedEvent, Resolution
+
+router = APIRouter(prefix="/api/circuit-breaker/events", tags=["Breaker events"])
+
+EventId = Annotated[str, Path(description="The event's id.", max_length=256)]
+
+
+@router.get("", responses=problems("invalid_request", "unavailable"))
+def list_events(
+    desk: AskDesk, answer: Response, limit: Limit = 20, cursor: Cursor = None
+) -> list[BreakerEvent]:
+    """List the newest breaker events, newest first.
+
+    Where there are older ones, the `Link` header has the address of the next page (`rel="next"`).
+    """
+    return page_of_events(desk, answer, limit=limit, cursor=cursor)
+
+
+@router.get("/unresolved", responses=problems("unavailable"))
+def list_unresolved_events(desk: AskDesk) -> list[BreakerEvent]:
+    """List every breaker event that people have still to resolve; an empty list is all clear."""
+    return handlers.list_unresolved_events(desk)
+
+
+@router.get("/{event_id}", responses=problems("not_found", "unavailable"))
+def explain_event(desk: AskDesk, event_id: EventId) -> ExplainedEvent:
+    """Show one breaker event with all it stands on.
+
+    The rule's version, its condition with the values put in, the window, numerators and
+    denominators, the newest failing commands, where they are in the log, and which escalation
+    rules decided what follows.
+    """
+    return handlers.explain_event(desk, event_id)
+
+
+@router.post("/{event_id}/resolve", responses=problems("not_found", "unavailable"))
+def resolve_event(
+    desk: AskDesk,
+    actor: AskActor,
+    event_id: EventId,
+    found: Annotated[ResolveRequest | None, Body()] = None,
+) -> Resolution:
+    """Resolve a breaker event: its breaker closes and counts afresh.
+
+    The body may be left out; `verdict` and `notes` keep what people found. Whoever comes second
+    gets the first one's answer. Resolving raises no autonomy: a paused type is resumed, and a
+    phase promoted, by acts of their own.
+    """
+    said = found or ResolveRequest()
+    return handlers.resolve_event(desk, event_id, by=actor, finding=said.verdict, notes=said.notes)

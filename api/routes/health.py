@@ -1,0 +1,43 @@
+"""How the service is, for people, for probes and for Prometheus."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+
+from api.asking import AskService
+from api.shapes import HealthReport, Readiness
+from api.vitals import health_report, readiness
+from governance.health import Health
+
+router = APIRouter(tags=["Health"])
+
+
+@router.get("/health")
+def show_health(request: Request, service: AskService) -> HealthReport:
+    """Say whether all is well, with the reasons when it is not.
+
+    The status code is 200 for as long as the process answers: it must not be taken out of
+    service while autonomy may have to be lowered.
+    """
+    return health_report(service, request.app.state.started)
+
+
+@router.get(
+    "/ready",
+    response_model_exclude_none=True,
+    responses={503: {"model": Readiness, "description": "A part is down"}},
+)
+def show_readiness(request: Request, service: AskService, answer: Response) -> Readiness:
+    """Show every part that the service stands on; 503 while one of them is down."""
+    report = readiness(service, request.app.state.started)
+    if report.status is Health.UNHEALTHY:
+        answer.status_code = 503
+    return report
+
+
+@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+def show_prometheus_metrics(request: Request) -> Response:
+    """Give all metrics to Prometheus, in its text format."""
+    text = generate_latest(request.app.state.registry)
+    return Response(text, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})

@@ -1,0 +1,53 @@
+"""The state of autonomy: read, lowered by people, and command types resumed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+
+from api.asking import AskActor, AskDesk
+from api.openapi import problems
+from api.shapes import ResumeRequest, RollbackRequest, StateChanged
+from governance import handlers
+from schemas.governance import GovernanceState
+
+router = APIRouter(tags=["State"])
+
+CommandType = Annotated[str, Path(description="The paused command type.", max_length=256)]
+
+
+@router.get("/api/governance/state", responses=problems("unavailable"))
+def show_state(desk: AskDesk) -> GovernanceState:
+    """Show the phase, the whitelist, the paused command types and the autonomy epoch."""
+    return handlers.show_state(desk)
+
+
+@router.post("/api/governance/rollback", responses=problems("refused", "unavailable"))
+def roll_back(desk: AskDesk, actor: AskActor, wanted: RollbackRequest) -> StateChanged:
+    """Lower the phase to the present one or one below, with the whitelist last held there.
+
+    L3 holds none. It works while Kafka is down: workers and subscribers are told as soon as
+    they can be. Every rollback opens a new epoch, so that older decisions are stale.
+    """
+    state = handlers.roll_back(
+        desk, wanted.target_phase, reason=wanted.reason, by=actor, incident_id=wanted.incident_id
+    )
+    return StateChanged(state=state)
+
+
+@router.post(
+    "/api/circuit-breaker/command-types/{command_type:path}/resume",
+    responses=problems("not_found", "refused", "stale_epoch", "unavailable"),
+)
+def resume_command_type(
+    desk: AskDesk, actor: AskActor, command_type: CommandType, seen: ResumeRequest
+) -> StateChanged:
+    """Let a paused command type run again.
+
+    `autonomyEpoch` is the one that you decided on; if autonomy was lowered since, the answer is
+    409. So it is while an unresolved event holds the type: resolve that first.
+    """
+    epoch = seen.autonomy_epoch
+    state = handlers.resume_command_type(desk, command_type, by=actor, epoch=epoch)
+    return StateChanged(state=state)

@@ -1,0 +1,142 @@
+"""The server: one process, one port, started and stopped in the right order.
+
+    port taken ─ pid file ─ log ─ state service ─ serving ─┐
+    port freed ─ pid file removed ─ state service ended ◄──┘  SIGTERM, SIGINT: within 10 s
+
+The port comes first: a second start must fail before it touches the first one's files.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+
+from api.app import create_app
+from api.live import Live
+from api.logs import reopen_on_signal, start_logs
+from governance.service import StateService
+from schemas.errors import BadSetting
+from schemas.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+DRAIN: Final = 3
+"""Seconds that requests in flight have to finish."""
+
+END: Final = 9.5
+"""Seconds from the signal to the end at most; a service manager kills after ten."""
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT, then finish what is in flight and return.
+
+    Raises:
+        BadSetting: the settings are not safe to serve, or the port is taken.
+        Unavailable: the database does not answer.
+    """
+    settings.check_safe()
+    with listening(settings) as listener, pid_file(settings.pid_file):
+        start_logs(settings)
+        if threading.current_thread() is threading.main_thread():
+            _expect_signals()
+        service = StateService(settings)
+        service.start()
+        server = Server(create_app(service, settings))
+        log.info("serving", host=settings.host, port=settings.port, pid=os.getpid())
+        try:
+            server.run(sockets=[listener])
+        finally:
+            _stop(service, deadline=server.stopping_since + END)
+        log.info("stopped")
+
+
+class Server(uvicorn.Server):
+    """Serves one application, and ends its endless answers first when it is to end."""
+
+    def __init__(self, app: FastAPI) -> None:
+        """Make the server; it leaves the log alone and does not say what it runs on."""
+        super().__init__(
+            uvicorn.Config(
+                app,
+                lifespan="on",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=DRAIN,
+            )
+        )
+        self._live: Live = app.state.live
+        self._stopping_since: float | None = None
+
+    @property
+    def stopping_since(self) -> float:
+        """Return when the end began, on the monotonic clock; now, if it has not."""
+        return self._stopping_since or time.monotonic()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the streams, which nothing else would, then the requests in flight."""
+        self._stopping_since = time.monotonic()
+        self._live.close()
+        await super().shutdown(sockets)
+
+
+def _stop(service: StateService, *, deadline: float) -> None:
+    """Stop the state service, but wait no longer than until *deadline*.
+
+    What it has not told Kafka by then is in its outbox, for the next start.
+    """
+    stopping = threading.Thread(target=service.stop, name="stop", daemon=True)
+    stopping.start()
+    stopping.join(max(0.0, deadline - time.monotonic()))
+    if stopping.is_alive():
+        log.warning("the state service did not stop in time; the next start goes on")
+
+
+@contextmanager
+def listening(settings: Settings) -> Iterator[socket.socket]:
+    """Hold the port of *settings*.
+
+    Raises:
+        BadSetting: another process has it.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        listener = socket.create_server((settings.host, settings.port), family=family)
+    except OSError as error:
+        problem = f"cannot listen on {settings.host}:{settings.port}: {error.strerror}"
+        raise BadSetting("PORT", problem) from error
+    with listener:
+        yield listener
+
+
+@contextmanager
+def pid_file(path: Path) -> Iterator[None]:
+    """Hold the process's id in *path*, for the runbook's ``kill -USR1 $(cat governance.pid)``."""
+    path.write_text(f"{os.getpid()}\n")
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _expect_signals() -> None:
+    """Keep the default of no signal: a drained server repeats the one that ended it."""
+    signal.signal(signal.SIGTERM, _already_stopping)
+    signal.signal(signal.SIGINT, _already_stopping)
+    reopen_on_signal()
+
+
+def _already_stopping(_number: int, _frame: FrameType | None) -> None:
+    """Do nothing: the server has ended for this signal, and what follows it must run too."""

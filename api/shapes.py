@@ -1,0 +1,119 @@
+"""Shapes: requests and answers that exist only over HTTP.
+
+What the state service already speaks (`BreakerEvent`, `RuleEntry`, `GovernanceState`,
+`PeriodMetrics`) is answered as it is.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field, StringConstraints
+
+from governance.events import Finding
+from governance.health import Check, Health
+from governance.rulebook import RuleEntry
+from schemas.governance import GovernanceState, Phase
+from schemas.rules import Rule
+from schemas.wire import MAX_PROSE, MAX_TEXT, CleanText, Moment, Wire
+
+Prose = Annotated[CleanText, StringConstraints(max_length=MAX_PROSE)]
+Reason = Annotated[
+    CleanText, StringConstraints(min_length=1, max_length=MAX_PROSE, strip_whitespace=True)
+]
+Name = Annotated[CleanText, StringConstraints(min_length=1, max_length=MAX_TEXT)]
+
+
+class Strict(Wire):
+    """The base of what people send: a field that nobody knows is refused, not lost."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class HealthReport(Wire):
+    """``GET /health``: ``reasons`` says in words why it is not healthy."""
+
+    status: Health
+    service: Literal["governance"] = "governance"
+    timestamp: Moment
+    uptime: float = Field(description="Seconds since the start.")
+    version: str
+    reasons: list[str]
+
+
+class Readiness(Wire):
+    """``GET /ready``: every part that the service stands on, by name."""
+
+    status: Health
+    timestamp: Moment
+    uptime: float = Field(description="Seconds since the start.")
+    checks: dict[str, Check]
+
+
+class CatalogEntry(Wire):
+    """One metric that may stand in a rule's condition, and how it is computed.
+
+    ``numerator`` and ``denominator`` name what is added up; a count has no denominator.
+    """
+
+    name: str
+    unit: str
+    numerator: list[str]
+    denominator: list[str] | None
+    description: str
+    scopes: list[str] = Field(description="How a condition may name it, and per what it counts.")
+
+
+class ResolveRequest(Strict):
+    """What people found out about a trip; all of it may be left out."""
+
+    verdict: Finding | None = None
+    notes: Prose | None = None
+
+
+class RollbackRequest(Strict):
+    """To where and why autonomy is lowered."""
+
+    target_phase: Phase
+    reason: Reason
+    incident_id: Name | None = None
+
+
+class ResumeRequest(Strict):
+    """The state on which the caller decided, as ``/api/governance/state`` showed it."""
+
+    autonomy_epoch: Annotated[int, Field(ge=0, lt=2**63)]
+
+
+class NewRule(Rule):
+    """A rule to add."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    def rule(self) -> Rule:
+        """Return the rule itself."""
+        return Rule.model_validate(self.model_dump())
+
+
+class StateChanged(Wire):
+    """The state after an act that changed it."""
+
+    success: Literal[True] = True
+    state: GovernanceState
+
+
+class RuleChanged(Wire):
+    """The rule after a change; it is in force on every worker from ``rule.effectiveFrom``."""
+
+    success: Literal[True] = True
+    name: str
+    rule: RuleEntry
+
+
+class RuleDeleted(Wire):
+    """A rule was deleted; from ``effectiveFrom`` (ms of log time) no worker knows it."""
+
+    success: Literal[True] = True
+    name: str
+    version: int
+    effective_from: int

@@ -1,0 +1,17 @@
+#!/bin/sh
+# Installs what the runbook's own commands need and a bare machine may lack: curl, jq, sqlite3.
+# For Debian and its kin, as root; elsewhere install them with the system's own tools.
+set -eu
+missing=
+for tool in curl jq sqlite3; do
+  command -v "$tool" >/dev/null || missing="$missing $tool"
+done
+[ -n "$missing" ] || exit 0
+if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+  echo "please install:$missing (needed to run the runbook's commands as they are written)" >&2
+  exit 1
+fi
+apt-get update -qq
+# Word splitting is what makes a list of the names.
+# shellcheck disable=SC2086
+DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
