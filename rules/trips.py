@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from schemas.errors import Refused
 from schemas.events import Severity
 from schemas.governance import Phase
 from schemas.rules import Action
+
+MOST: Final = 1_000_000_000
+"""What no honest count of trips, types or scopes exceeds."""
 
 
 class Escalated(StrEnum):
@@ -51,12 +55,12 @@ class TripFacts:
         """Check that the facts do not contradict each other.
 
         Raises:
-            Refused: a count is negative, or a pause names no command type.
+            Refused: a count is out of range, or a pause names no command type.
         """
         counts = (self.medium_trips_of_type, self.paused_types, self.scopes_tripped)
         limits = (self.medium_limit, self.paused_limit, self.storm_limit)
-        if min(counts) < 0 or min(limits) < 1:
-            raise Refused("a trip's counts are not negative, and its limits at least 1")
+        if min(counts) < 0 or min(limits) < 1 or max(*counts, *limits) > MOST:
+            raise Refused(f"a trip's counts are 0 to {MOST}, and its limits at least 1")
         if self.action is Action.PAUSE_COMMAND_TYPE and self.command_type is None:
             raise Refused("a trip that pauses names the command type")
 
