@@ -122,7 +122,7 @@ def evidence_differences(
         "command_ids": (evidence.command_ids, list(trip.command_ids)),
         "upto": ({one.partition: one.upto for one in evidence.log}, trip.upto),
     }
-    if trip.mark is None or trip.mark > trip.window_start:
+    if trip.mark is None or trip.law.window.begins(trip.mark) > trip.window_start:
         resolved = None if evidence.resolved_at is None else to_ms(evidence.resolved_at)
         pairs["resolved_at"] = (resolved, trip.mark)
     if topic is not None:

@@ -115,10 +115,8 @@ def _classify(document: Any) -> Fact | Reason:
     """Return the event, or which of the contract's reasons the document is refused for."""
     if not isinstance(document, dict):
         return Reason.INVALID
-    kind = document.get("kind", "")
-    if not isinstance(kind, str):
-        return Reason.INVALID
-    if kind not in _READERS:
+    kind = document.get("kind")
+    if not isinstance(kind, str) or kind not in _READERS:
         return Reason.UNKNOWN_KIND
     try:
         return _READERS[kind](document)

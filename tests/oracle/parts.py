@@ -102,6 +102,10 @@ class Part:
         """Return what a state does once a delta is safe."""
         raise NotImplementedError
 
+    def reached(self, state: Any, stop: int) -> int:
+        """Return the latest log time (ms) that a state may have seen, or sees before *stop*."""
+        return max(time for time, _ in self.source()[: max(stop, state.pos)])
+
     def recovered(self) -> Replica:
         """Return a new owner, that has joined what lies in the changelog."""
         random = self.world.random
@@ -153,8 +157,7 @@ class Part:
         if start >= stop:
             return
         batch = _batch(self.number, source, start, stop)
-        known = max(stop, replica.state.pos)
-        self.hear(replica, max(time for time, _ in source[:known]))
+        self.hear(replica, self.reached(replica.state, stop))
         try:
             replica.hand_over(replica.state.fold(batch))
         except Gap:
@@ -165,10 +168,11 @@ class Part:
             self.committed = max(self.committed, stop)
 
     def hear(self, replica: Replica, reached: int) -> None:
-        """Tell of all that takes effect before *reached*, and a little more."""
+        """Tell of all that takes effect before *reached*, and a little more; some of it twice."""
         upto = reached + self.world.random.choice(LEADS)
         if upto > replica.heard:
-            self.tell(replica.state, replica.heard, upto)
+            since = -1 if self.world.random.random() < 0.1 else replica.heard
+            self.tell(replica.state, since, upto)
             replica.heard = upto
 
     def deliver(self, replica: Replica) -> None:
@@ -297,6 +301,11 @@ class JudgePart(Part):
     @override
     def advance(self, state: Judge) -> list[Output]:
         return state.advance()
+
+    @override
+    def reached(self, state: Judge, stop: int) -> int:
+        # What was judged may lie far past the oldest message that must be read again.
+        return max(super().reached(state, stop), state.at or 0)
 
 
 class _Dated(Protocol):

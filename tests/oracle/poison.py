@@ -124,7 +124,7 @@ INVALID: Final[tuple[Poison, ...]] = (
 
 UNKNOWN_KIND: Final[tuple[Poison, ...]] = (
     _without("kind"),
-    *_fields("kind", "", "Command", "heartbeat", "x" * 300, "kömmand"),
+    *_fields("kind", 5, None, ["command"], "", "Command", "heartbeat", "x" * 300, "kömmand"),
     lambda *_: b"{}",
     lambda *_: dumped({"specversion": "1.0", "type": "x", "source": "/x", "id": "1", "data": {}}),
 )

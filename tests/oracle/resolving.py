@@ -40,7 +40,7 @@ def _chosen(random: Random, trips: list[Trip]) -> Iterator[ResolutionRecord]:
         if random.random() < 0.75:
             yield _resolution(trip, ceil_step(trip.at + random.choice(DELAYS)))
         elif random.random() < 0.1:
-            yield _resolution(trip, trip.at + 300, action_id="f" * 32)
+            yield _resolution(trip, trip.at + 300, action_id=trip.id[::-1])
 
 
 def _resolution(trip: Trip, since: int, *, action_id: str | None = None) -> ResolutionRecord:
