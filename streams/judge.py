@@ -194,7 +194,7 @@ class Judge:
         return [self._output(action) for key in keys for action in self._judge(key, at)]
 
     def _put_off(self, keys: Iterable[str], due_at: int) -> None:
-        """Evaluate *keys* at *due_at*, the first T at which every partition was seen whole."""
+        """Evaluate *keys* at *due_at*, whatever happens until then."""
         for key in keys:
             self._schedule(self.scopes[key], due_at)
 
@@ -340,8 +340,7 @@ class Judge:
         if self.is_restored and not self._is_ready:
             self._is_ready = True
             self._use(self._rulebook.in_force(self.at, self.late).values(), self.at)
-            for scope in self.scopes.values():
-                self._schedule(scope, self._due_of(scope, self.at))
+            self._put_off(self.scopes, self.at + STEP)
 
     def _hear(self, resolution: Resolution) -> None:
         """Put *resolution* on the agenda; one whose time has passed waits for the next T."""

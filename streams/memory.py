@@ -35,6 +35,7 @@ class Memory:
         elif clock - self.start >= ID_MEMORY or len(self.ids) >= ID_LIMIT // 2:
             self.horizon = min(ID_MEMORY, clock - self.start)
             self._begin(self.number + 1, clock)
+            self._opened()
 
     def _begin(self, number: int, start: int | None) -> None:
         """Forget the generation before and start *number*."""
