@@ -68,6 +68,8 @@ class KafkaReader:
             bootstrap_timeout_ms=PATIENCE,
             request_timeout_ms=PATIENCE,
             reconnect_backoff_max_ms=1_000,
+            # The pulse waits behind a fetch that waits for records.
+            fetch_max_wait_ms=100,
             max_partition_fetch_bytes=8 * 1024 * 1024,
         )
         try:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
-BUSY: Final = 5_000
-"""Milliseconds to wait for another writer before saying that the database is busy."""
+BUSY: Final = timedelta(seconds=5)
+"""How long to wait for another writer before saying that the database is busy."""
 
 WRITER: Final = 0x676F7665
 """The number of PostgreSQL's advisory lock that makes this service the one writer."""
@@ -20,37 +21,43 @@ WRITING: Final = "governance_writing"
 """The execution option of a connection whose next transaction writes."""
 
 
-def open_engine(url: str) -> Engine:
+def open_engine(url: str, patience: timedelta = BUSY) -> Engine:
     """Return an engine for *url*; SQLite's folder is made if it is not there."""
     address = make_url(url)
     if address.get_backend_name() == "sqlite":
-        if address.database and address.database != ":memory:":
-            Path(address.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(address, connect_args={"timeout": BUSY / 1000})
-        event.listen(engine, "connect", _open_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-        return engine
+        return _sqlite(address, patience)
+    return _postgres(address, patience)
+
+
+def _sqlite(address: URL, patience: timedelta) -> Engine:
+    """Return an engine for a file."""
+    if address.database and address.database != ":memory:":
+        Path(address.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(address, connect_args={"timeout": patience.total_seconds()})
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _postgres(address: URL, patience: timedelta) -> Engine:
+    """Return an engine for a server."""
+    milliseconds = patience // timedelta(milliseconds=1)
     engine = create_engine(
         address,
         pool_pre_ping=True,
-        pool_timeout=BUSY / 1000,
-        connect_args={"connect_timeout": 5, "options": f"-c lock_timeout={BUSY}"},
+        pool_timeout=patience.total_seconds(),
+        connect_args={"connect_timeout": 5, "options": f"-c lock_timeout={milliseconds}"},
     )
     event.listen(engine, "begin", _begin_postgres)
     return engine
 
 
-def _open_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+def _set_up_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     """Set up a new SQLite connection: what was committed survives the loss of power."""
     # The driver's own BEGIN would come late and deferred; `_begin_sqlite` writes it instead.
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in (
-        f"busy_timeout = {BUSY}",
-        "journal_mode = WAL",
-        "synchronous = FULL",
-        "foreign_keys = ON",
-    ):
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -125,10 +125,14 @@ class EventShelf:
 
     def scopes_tripped(self, *, after: datetime, upto: datetime) -> set[str]:
         """Return the keys of the scopes on which breakers tripped in ``(after, upto]``."""
-        wanted = select(events.c.scope_key.distinct()).where(
-            events.c.caused_by.is_(None),
-            events.c.timestamp > iso(after),
-            events.c.timestamp <= iso(upto),
+        wanted = (
+            select(events.c.scope_key)
+            .distinct()
+            .where(
+                events.c.caused_by.is_(None),
+                events.c.timestamp > iso(after),
+                events.c.timestamp <= iso(upto),
+            )
         )
         return set(self._connection.execute(wanted).scalars())
 

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -22,12 +23,13 @@ log = logging.getLogger(__name__)
 class Store:
     """One database; safe to use from any thread.
 
-    Writers of this process queue for each other and then for those of other processes, five
-    seconds each at most. Readers never wait for a writer.
+    Writers of this process queue for each other and then for those of other processes, for
+    *patience* each at most. Readers never wait for a writer.
     """
 
-    def __init__(self, url: str) -> None:
-        self._engine = open_engine(url)
+    def __init__(self, url: str, *, patience: timedelta = BUSY) -> None:
+        self._patience = patience
+        self._engine = open_engine(url, patience)
         self._turn = threading.Lock()
         self._listeners: list[Callable[[], None]] = []
 
@@ -53,7 +55,7 @@ class Store:
             Unavailable: another writer held the database for too long, or it does not answer;
                 nothing was written.
         """
-        if not self._turn.acquire(timeout=BUSY / 1000):
+        if not self._turn.acquire(timeout=self._patience.total_seconds()):
             raise Unavailable("database", "another request is writing")
         try:
             with _translated(), self._engine.connect() as connection:

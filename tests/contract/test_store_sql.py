@@ -1,0 +1,189 @@
+"""The runbook's own SQL: it works as written, is noticed, checked, audited and put in force."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from governance import handlers
+from governance.audit import Act
+from governance.desk import Desk
+from governance.handlers.sql_changes import Found
+from schemas.alerts import AlertType
+from schemas.governance import Phase
+from tests.contract.test_store_people import promote
+from tests.contract.test_store_rules import told
+from tests.contract.test_store_trips import alerts, states
+from tests.desks import NOON, at, desk_at, trip
+
+INSERT = """
+INSERT INTO circuit_breaker_rules (name, enabled, condition, "window", action, alert_severity)
+VALUES ('{name}', 1, '{condition}', '5m', 'alert_only', 'medium')
+"""
+ROLL_BACK = """
+UPDATE governance_state
+SET current_phase = 'L3', phase_start_date = '2026-11-23 12:05:00', command_whitelist = '[]'
+WHERE id = 1
+"""
+
+Sql = Callable[[str], None]
+
+
+@pytest.fixture
+def sql(database_url: str, desk: Desk) -> Iterator[Sql]:
+    """Return what an operator's own SQL client does, beside the running service."""
+    if database_url.startswith("sqlite"):
+        direct = sqlite3.connect(database_url.removeprefix("sqlite:///"), isolation_level=None)
+        yield lambda statement: direct.executescript(statement).close()
+        direct.close()
+    else:
+        with psycopg.connect(database_url.replace("+psycopg", ""), autocommit=True) as server:
+            yield lambda statement: server.execute(statement.encode()).close()
+
+
+def test_nothing_changed_is_nothing_found(desk: Desk) -> None:
+    """What the service wrote itself is never taken for somebody else's."""
+    handlers.apply_action(desk, trip())
+    head = handlers.show_audit_head(desk)
+    assert handlers.adopt_sql_changes(desk) == Found()
+    assert handlers.show_audit_head(desk) == head
+
+
+def test_an_inserted_rule_goes_live(desk: Desk, sql: Sql) -> None:
+    """Six columns are enough; the rest have defaults, and the judges are told."""
+    sql(INSERT.format(name="Many Overrides", condition="overrideRate > 0.2"))
+    assert handlers.adopt_sql_changes(desk).rules == 1
+    rule = handlers.show_rule(desk, "Many Overrides")
+    assert (rule.version, rule.problem, rule.updated_by) == (1, None, "sql")
+    assert told(desk)[-1].key == "Many Overrides@1"
+    assert handlers.list_audit(desk, limit=1)[0].act == Act.RULE_ADDED
+    assert handlers.adopt_sql_changes(desk) == Found()
+
+
+def test_the_runbooks_sample_rule_is_reported_and_nothing_else_stops(desk: Desk, sql: Sql) -> None:
+    """`metric > threshold` is no condition: the rule says so, and an alert, once."""
+    sql(INSERT.format(name="New Rule Name", condition="metric > threshold"))
+    assert handlers.adopt_sql_changes(desk).rules == 1
+    rule = handlers.show_rule(desk, "New Rule Name")
+    assert rule.version == 0
+    assert rule.problem is not None
+    assert "metric" in rule.problem
+    assert alerts(desk)[-1].type is AlertType.RULE_INVALID
+    assert handlers.adopt_sql_changes(desk) == Found()
+    assert handlers.apply_action(desk, trip())
+
+
+def test_a_rule_that_sql_broke_keeps_its_last_good_version(desk: Desk, sql: Sql) -> None:
+    """The row shows what was written; what is in force is the version before."""
+    sql("UPDATE circuit_breaker_rules SET \"window\" = '5min' WHERE name = 'High Error Rate'")
+    handlers.adopt_sql_changes(desk)
+    rule = handlers.show_rule(desk, "High Error Rate")
+    assert (rule.version, rule.window) == (1, "5min")
+    assert rule.problem is not None
+    sql("UPDATE circuit_breaker_rules SET \"window\" = '6m' WHERE name = 'High Error Rate'")
+    handlers.adopt_sql_changes(desk)
+    rule = handlers.show_rule(desk, "High Error Rate")
+    assert (rule.version, rule.window, rule.problem) == (2, "6m", None)
+
+
+def test_a_name_with_spaces_around_it_is_reported(desk: Desk, sql: Sql) -> None:
+    """It could not be told from the name without."""
+    sql(INSERT.format(name=" Padded", condition="errorRate > 0.2"))
+    handlers.adopt_sql_changes(desk)
+    problem = handlers.show_rule(desk, " Padded").problem
+    assert problem is not None
+    assert "space" in problem
+    assert handlers.adopt_sql_changes(desk) == Found()
+
+
+def test_a_deleted_row_ends_its_rule(desk: Desk, sql: Sql) -> None:
+    """The judges are told, and the versions stay."""
+    sql("DELETE FROM circuit_breaker_rules WHERE name = 'High Rollback Rate'")
+    assert handlers.adopt_sql_changes(desk).rules == 1
+    assert told(desk)[-1].rule is None
+    assert len(handlers.list_rule_versions(desk, "High Rollback Rate")) == 2
+    assert handlers.adopt_sql_changes(desk) == Found()
+
+
+def test_the_runbooks_rollback_is_put_in_force(desk: Desk, sql: Sql) -> None:
+    """A phase lowered by SQL opens an epoch, is told, and is in the history and the audit log."""
+    promote(desk, Phase.L4, "SET_POWER")
+    sql(ROLL_BACK)
+    assert handlers.show_state(desk).current_phase is Phase.L3
+    later = at(desk, NOON + timedelta(minutes=5, seconds=9))
+    assert handlers.adopt_sql_changes(later).state == 1
+    state = handlers.show_state(desk)
+    assert (state.current_phase, state.autonomy_epoch) == (Phase.L3, 2)
+    assert state.phase_start_date == NOON + timedelta(minutes=5)
+    assert states(desk, "epoch/2")
+    assert handlers.list_audit(desk, limit=1)[0].act == Act.STATE_ADOPTED
+    assert handlers.show_phase_history(desk)[0]["actor"] == "sql"
+    assert handlers.adopt_sql_changes(later) == Found()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "current_phase = 'L5'",
+        "current_phase = 'banana'",
+        "command_whitelist = '[\"ABORT\"]'",
+        "command_whitelist = 'oops'",
+        "paused_command_types = '[]'",
+        "phase_start_date = 'yesterday'",
+    ],
+)
+def test_sql_cannot_raise_autonomy(desk: Desk, sql: Sql, change: str) -> None:
+    """What would allow more, or cannot be read, is put back and said aloud."""
+    handlers.apply_action(desk, trip())
+    before = handlers.show_state(desk)
+    sql(f"UPDATE governance_state SET {change}")
+    assert handlers.adopt_sql_changes(desk).state == 1
+    assert handlers.show_state(desk) == before
+    assert handlers.list_audit(desk, limit=1)[0].act == Act.STATE_RESTORED
+    assert "put back" in alerts(desk)[-1].data.summary
+
+
+def test_a_trip_is_never_built_on_a_change_that_nobody_wrote_down(desk: Desk, sql: Sql) -> None:
+    """A trip right after the SQL takes the change over first: two acts, two epochs."""
+    promote(desk, Phase.L4, "SET_POWER")
+    sql(ROLL_BACK)
+    handlers.apply_action(desk, trip())
+    acts = [entry.act for entry in handlers.list_audit(desk, limit=3)]
+    assert acts == [Act.TYPE_PAUSED, Act.TRIP_APPLIED, Act.STATE_ADOPTED]
+    assert handlers.show_state(desk).autonomy_epoch == 3
+
+
+def test_the_audit_log_cannot_be_changed_by_sql(desk: Desk, sql: Sql) -> None:
+    """The database itself refuses to change or delete what was written."""
+    for statement in ("UPDATE audit_log SET actor = 'x'", "DELETE FROM audit_log"):
+        with pytest.raises((sqlite3.IntegrityError, psycopg.errors.RaiseException), match="append"):
+            sql(statement)
+    assert handlers.verify_audit(desk).intact
+
+
+def test_the_runbooks_cleanup_works_as_written(tmp_path: Path) -> None:
+    """The monthly clean-up takes old, resolved rows and nothing else."""
+    file = tmp_path / "governance.db"
+    desk = desk_at(f"sqlite:///{file}")
+    old = at(desk, NOON - timedelta(days=4_000))
+    for n in range(3):
+        handlers.apply_action(old, trip(f"T{n}", decided_at=NOON - timedelta(days=4_000 - n)))
+    handlers.resolve_event(old, handlers.list_events(desk)[0].id, by="anna")
+    with sqlite3.connect(file) as direct:
+        direct.executescript("""
+            DELETE FROM metrics_snapshots
+            WHERE timestamp < datetime('now', '-90 days');
+            DELETE FROM readiness_assessments
+            WHERE timestamp < datetime('now', '-90 days');
+            DELETE FROM circuit_breaker_events
+            WHERE timestamp < datetime('now', '-90 days') AND resolved = 1;
+            VACUUM;
+        """)
+    direct.close()
+    assert len(handlers.list_events(desk)) == 2
+    desk.store.close()
