@@ -49,7 +49,7 @@ class Hole(Exception):
     """A cut is missing from ``tallies``: what follows cannot be judged."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Resolution:
     """People resolved the trip ``action_id``; from ``effective_from`` its breaker starts afresh."""
 
@@ -84,7 +84,7 @@ class Judge:
         self._rulebook = Rulebook()
         self._rules: dict[str, list[LiveRule]] = {}
         self._rules_change: int | None = None
-        self._resolutions: list[tuple[int, str, Resolution]] = []
+        self._resolutions: list[tuple[int, Resolution]] = []
         self._epochs: dict[int, int] = {}
         self._taken = 0
         self._dropped: set[str] = set()
@@ -180,7 +180,7 @@ class Judge:
         if self._rules_change is not None and self._rules_change <= at:
             stale.update(self._adopt(at))
         while self._resolutions and self._resolutions[0][0] <= at:
-            stale.update(self._resolve(heapq.heappop(self._resolutions)[2], at))
+            stale.update(self._resolve(heapq.heappop(self._resolutions)[1], at))
         stale.update(self._apply(at))
         while self._due and self._due[0][0] <= at:
             moment, key = heapq.heappop(self._due)
@@ -352,7 +352,7 @@ class Judge:
             key = f"resolution/{resolution.action_id}"
             moment = self.late.get(key) or self._hold_next()
             self.late[key] = moment
-        heapq.heappush(self._resolutions, (moment, resolution.action_id, resolution))
+        heapq.heappush(self._resolutions, (moment, resolution))
 
     def _hold_next(self) -> int:
         """Hold judging back before the next T; return that T."""
