@@ -13,6 +13,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    Float,
     Index,
     Integer,
     MetaData,
@@ -108,6 +109,11 @@ circuit_breaker_events = Table(
     Column("resolved_by", Text),
     Column("finding", Text),
     Column("notes", Text),
+    Column("acknowledged_at", Text),
+    Column("acknowledged_by", Text),
+    Column("reopened_at", Text),
+    Column("incident_id", Text),
+    Column("cause", Text),
     Index("events_by_time", "timestamp"),
     Index("events_by_cause", "caused_by"),
     Index(
@@ -196,6 +202,7 @@ readiness_assessments = Table(
     Column("id", SERIAL, primary_key=True),
     Column("timestamp", Text, nullable=False),
     Column("assessment", Text, nullable=False, server_default="{}"),
+    Column("score", Float),
     Index("assessments_by_time", "timestamp"),
     sqlite_autoincrement=True,
 )

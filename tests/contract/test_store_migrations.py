@@ -12,7 +12,8 @@ from alembic.migration import MigrationContext
 from governance import handlers
 from governance.store import Store, migrate
 from governance.store.engine import open_engine
-from governance.store.tables import COUNTED, SCHEMA
+from governance.store.ladder_tables import SCHEMA
+from governance.store.tables import COUNTED
 from schemas import tallies
 from schemas.errors import BadSetting
 from tests.desks import desk_at
