@@ -11,6 +11,7 @@ crash test takes, and it loses nothing.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Iterable
@@ -100,6 +101,7 @@ class StreamApp(faust.App):
         self.durable: dict[TP, int] = {}
         self.sides: tuple[Side[Any], ...] = ()
         self._clients = AsyncExitStack()
+        self._duties: list[asyncio.Future[None]] = []
         super().__init__(
             settings.worker_group,
             broker=[f"kafka://{server.strip()}" for server in bootstrap_servers.split(",")],
@@ -186,7 +188,7 @@ class StreamApp(faust.App):
             duties.watch_for_ever(self),
             self.control.follow(self.tell),
         ):
-            self.add_future(self.or_leave(duty))
+            self._duties.append(asyncio.ensure_future(self.or_leave(duty)))
 
     async def tick(self, topic: str, partition: int) -> None:
         """Append an empty record to *partition*, without waiting for the broker."""
@@ -195,6 +197,9 @@ class StreamApp(faust.App):
 
     async def on_stop(self) -> None:
         """Flush what is folded, so that the next owner need not fold it again."""
+        for duty in self._duties:
+            duty.cancel()
+        await asyncio.gather(*self._duties, return_exceptions=True)
         for side in self.sides:
             await side.checkpoints.flush_all()
         await super().on_stop()
