@@ -1,0 +1,74 @@
+"""Measure, print tables, write ``bench/results/latest.json``: ``python -m bench [--quick]``."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from bench import throughput
+from bench.machine import describe
+from bench.profile import profile
+from bench.report import Line, Result, show, write
+from bench.stage import Stage
+from embedded.kafka import KafkaCluster
+
+Measure = Callable[[Stage, bool], Result]
+Lines = Callable[[Result], list[Line]]
+
+MEASUREMENTS: Final[dict[str, tuple[Measure, Lines]]] = {
+    "throughput": (throughput.measure, throughput.lines),
+}
+"""In the order in which they run."""
+
+
+def main() -> None:
+    """Do what the command line asks for."""
+    wanted = _arguments()
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-") as folder,
+        KafkaCluster(Path(folder) / "kafka", port=0) as kafka,
+    ):
+        stage = Stage(kafka.bootstrap_servers, "bench.", Path(folder) / "work")
+        stage.build()
+        if wanted.profile:
+            profile(stage, throughput.QUICK)
+        else:
+            _measure(stage, wanted.only or list(MEASUREMENTS), quick=wanted.quick)
+
+
+def _measure(stage: Stage, names: list[str], *, quick: bool) -> None:
+    """Run the measurements *names*, showing each as it is done, and write the file."""
+    machine, found = describe(), {}
+    for name in names:
+        measure, lines = MEASUREMENTS[name]
+        print(f"measuring {name}", flush=True)
+        found[name] = measure(stage, quick)
+        show(name, lines(found[name]))
+    complete = names == list(MEASUREMENTS)
+    file = write(
+        found,
+        machine=machine,
+        name="latest" if complete else "-".join(names),
+        quick=quick,
+    )
+    print(f"written to bench/results/{file.name}")
+
+
+def _arguments() -> argparse.Namespace:
+    """Return what the command line asks for."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="shorter runs, in about 6 minutes")
+    parser.add_argument(
+        "--only", action="append", choices=list(MEASUREMENTS), help="this one (may be repeated)"
+    )
+    parser.add_argument(
+        "--profile", action="store_true", help="print where a worker's time goes, and end"
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

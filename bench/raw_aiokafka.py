@@ -1,0 +1,34 @@
+"""The peer that does nothing: aiokafka's consumer, its defaults, counting what it is given.
+
+``python -m bench.raw_aiokafka SERVERS TOPIC COUNT`` prints how far it has come, at what cost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import Final
+
+from aiokafka import AIOKafkaConsumer
+
+from bench.progress import Progress
+
+LOOK_EVERY: Final = 20_000
+
+
+async def count(servers: str, topic: str, wanted: int) -> None:
+    """Read *wanted* events from the beginning of *topic*."""
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=servers, auto_offset_reset="earliest")
+    progress, seen, shown = Progress(), 0, 0
+    async with consumer:
+        while seen < wanted:
+            batches = await consumer.getmany(timeout_ms=1_000)
+            seen += sum(map(len, batches.values()))
+            if seen - shown >= LOOK_EVERY:
+                progress.show(seen)
+                shown = seen
+        progress.show(seen)
+
+
+if __name__ == "__main__":
+    asyncio.run(count(sys.argv[1], sys.argv[2], int(sys.argv[3])))
