@@ -1,0 +1,25 @@
+"""The log of a process that a supervisor or a container keeps: plain lines on stderr."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from schemas.settings import Settings
+
+TALKATIVE = ("aiokafka", "faust", "mode", "kafka", "asyncio")
+"""Libraries that say at level info what only their authors want to know."""
+
+
+def log_to_stderr(settings: Settings) -> None:
+    """Log lines with a time in UTC; libraries are heard from level warning on."""
+    handler = logging.StreamHandler()
+    formatter = logging.Formatter("%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s %(message)s")
+    formatter.converter = time.gmtime
+    formatter.default_time_format = "%Y-%m-%dT%H:%M:%S"
+    formatter.datefmt = formatter.default_time_format
+    handler.setFormatter(formatter)
+    logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
+    for library in TALKATIVE:
+        if settings.log_level != "debug":
+            logging.getLogger(library).setLevel(logging.WARNING)

@@ -1,0 +1,56 @@
+"""The ``governance`` command: every process of the product, and small windows into it.
+
+Only names are imported here: each command brings what it needs when it runs, so that a worker
+that was killed is back as fast as it can be.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from cli import configuration, dead_letters, producing, reading, running
+from embedded.exits import Exit, exit_of
+from schemas.errors import GovernanceError
+
+app = typer.Typer(
+    name="governance",
+    help="Watches what autonomous executors do on Kafka and takes autonomy away when it goes "
+    "wrong.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+running.add_to(app)
+producing.add_to(app)
+reading.add_to(app)
+app.add_typer(configuration.app, name="config")
+app.add_typer(dead_letters.app, name="dlq")
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)
+    ] = False,
+) -> None:
+    """Take the options that belong to no command."""
+    if version:
+        from importlib.metadata import version as version_of
+
+        typer.echo(f"governance {version_of('autonomy-governance')}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; an expected error is one line and an exit code, never a traceback."""
+    try:
+        app()
+    except GovernanceError as error:
+        typer.echo(f"governance: {error}", err=True)
+        sys.exit(exit_of(error))
+    except KeyboardInterrupt:
+        sys.exit(Exit.INTERRUPTED)

@@ -1,0 +1,55 @@
+"""How commands answer: JSON for programs, tables for people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+
+AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")]
+
+Row = Mapping[str, Any]
+
+
+def print_json(answer: Any) -> None:
+    """Print *answer* as JSON that people can read too."""
+    typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+
+
+def print_table(rows: Sequence[Row], columns: Mapping[str, str], *, empty: str = "none") -> None:
+    """Print the *columns* (key to heading) of *rows*, or *empty* where there are none.
+
+    A pipe gets whole cells, however long; a terminal gets them wrapped.
+    """
+    if not rows:
+        typer.echo(empty)
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for heading in columns.values():
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        # Text as it is: a producer's [brackets] are not our markup.
+        table.add_row(*(_cell(row.get(key)) for key in columns))
+    console = Console(markup=False, highlight=False)
+    if not console.is_terminal:
+        console = Console(markup=False, highlight=False, width=1_000)
+    console.print(table)
+
+
+def _cell(value: Any) -> str:
+    """Return a value as people read it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return "" if value is None else _printable(str(value))
+
+
+def _printable(text: str) -> str:
+    """Return *text* without what would drive a terminal: producers may have written it."""
+    return "".join(letter if letter.isprintable() else "�" for letter in text)
