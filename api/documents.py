@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 from jinja2 import Environment, PackageLoader
@@ -44,9 +43,9 @@ class Operation:
 
 def addresses_page(document: dict[str, Any]) -> str:
     """Return the page of all routes in an OpenAPI document, grouped by tag."""
-    groups = [
-        (tag, list(members)) for tag, members in groupby(_operations(document), lambda o: o.tag)
-    ]
+    groups: dict[str, list[Operation]] = {}
+    for operation in _operations(document):
+        groups.setdefault(operation.tag, []).append(operation)
     info = document["info"]
     return PAGES.get_template("addresses.html").render(
         title="Addresses", version=info["version"], description=info["description"], groups=groups

@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -113,7 +114,8 @@ class Failures:
         except Exception as error:
             if started or scope["type"] != "http":
                 raise
-            await _unforeseen(scope["path"], error)(scope, receive, send)
+            answer = await run_in_threadpool(_unforeseen, scope["path"], error)
+            await answer(scope, receive, send)
 
 
 def _unforeseen(path: str, error: Exception) -> ProblemResponse:

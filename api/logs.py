@@ -13,10 +13,10 @@ import sys
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
 
 from schemas.settings import Settings
 
@@ -29,6 +29,12 @@ SHARED: Final[tuple[Processor, ...]] = (
 )
 """What happens to every line, ours and the libraries'."""
 
+NOISY: Final[dict[str, int]] = {"kafka": logging.CRITICAL, "alembic": logging.WARNING}
+"""Libraries that are heard only from this level on, unless the log level is ``debug``.
+
+While Kafka is away its client writes thirty lines a second; what matters of it we say ourselves.
+"""
+
 
 def start_logs(settings: Settings) -> None:
     """Send the whole process's log to the file of *settings*, and to a terminal if there is one."""
@@ -36,6 +42,9 @@ def start_logs(settings: Settings) -> None:
     if sys.stderr.isatty():
         handlers.append(_terminal_handler())
     logging.basicConfig(level=settings.log_level.upper(), handlers=handlers, force=True)
+    if settings.log_level != "debug":
+        for name, level in NOISY.items():
+            logging.getLogger(name).setLevel(level)
     structlog.configure(
         processors=[*SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -83,5 +92,15 @@ def _formatter(*rendering: Processor) -> logging.Formatter:
     """Return a formatter that ends with *rendering*."""
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=SHARED,
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            _without_colours,
+            *rendering,
+        ],
     )
+
+
+def _without_colours(_logger: Any, _method: str, line: EventDict) -> EventDict:
+    """Remove the copy of each message that uvicorn colours for terminals."""
+    line.pop("color_message", None)
+    return line

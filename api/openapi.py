@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -10,6 +10,10 @@ from fastapi.routing import APIRoute
 from pydantic.alias_generators import to_camel
 
 from api.problems import KINDS, MEDIA_TYPE, Problem
+
+PROBLEM: Final = "#/components/schemas/Problem"
+FRAMEWORKS: Final = "#/components/schemas/HTTPValidationError"
+AS_PROBLEM: Final = {MEDIA_TYPE: {"schema": {"$ref": PROBLEM}}}
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -44,15 +48,25 @@ def document_of(app: FastAPI) -> dict[str, Any]:
 
 
 def _declare_problems(responses: dict[str, Any]) -> None:
-    """Give every answer of 400 or more our model and its media type, in the order of status."""
-    for status, answer in responses.items():
-        if status.isdecimal() and int(status) >= 400:
-            answer["content"] = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-            if answer["description"] == "Validation Error":
-                answer["description"] = KINDS["invalid_request"].title
+    """Give every problem its media type, and the answers the order of their status.
+
+    Whatever the layers around the routes may answer is a problem too: the default.
+    """
+    for answer in responses.values():
+        if _is_problem(answer):
+            answer["content"] = AS_PROBLEM
+        if answer["description"] == "Validation Error":
+            answer["description"] = KINDS["invalid_request"].title
     ordered = sorted(responses.items())
     responses.clear()
     responses.update(ordered)
+    responses["default"] = {"description": "Any other problem", "content": AS_PROBLEM}
+
+
+def _is_problem(answer: dict[str, Any]) -> bool:
+    """Return whether an answer is one of our problems, or what the framework has for one."""
+    declared = [content.get("schema", {}) for content in answer.get("content", {}).values()]
+    return any(schema.get("$ref") in (PROBLEM, FRAMEWORKS) for schema in declared)
 
 
 def _drop_the_frameworks_own(schemas: dict[str, Any]) -> None:

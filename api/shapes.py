@@ -8,20 +8,24 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, field_validator
 
 from governance.events import Finding
 from governance.health import Check, Health
 from governance.rulebook import RuleEntry
 from schemas.governance import GovernanceState, Phase
 from schemas.rules import Rule
-from schemas.wire import MAX_PROSE, MAX_TEXT, CleanText, Moment, Wire
+from schemas.wire import MAX_PROSE, MAX_TEXT, Moment, Wire, without_nul
 
-Prose = Annotated[CleanText, StringConstraints(max_length=MAX_PROSE)]
+Prose = Annotated[str, StringConstraints(max_length=MAX_PROSE), AfterValidator(without_nul)]
 Reason = Annotated[
-    CleanText, StringConstraints(min_length=1, max_length=MAX_PROSE, strip_whitespace=True)
+    str,
+    StringConstraints(min_length=1, max_length=MAX_PROSE, strip_whitespace=True),
+    AfterValidator(without_nul),
 ]
-Name = Annotated[CleanText, StringConstraints(min_length=1, max_length=MAX_TEXT)]
+Name = Annotated[
+    str, StringConstraints(min_length=1, max_length=MAX_TEXT), AfterValidator(without_nul)
+]
 
 
 class Strict(Wire):
@@ -89,6 +93,14 @@ class NewRule(Rule):
     """A rule to add."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @field_validator("name")
+    @classmethod
+    def _addressable(cls, name: str) -> str:
+        """Refuse the two names that no address can hold: clients resolve them as folders."""
+        if name in (".", ".."):
+            raise ValueError(f"{name!r} cannot stand in an address")
+        return name
 
     def rule(self) -> Rule:
         """Return the rule itself."""

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
 from api.asking import AskService
+from api.openapi import Responses
 from api.shapes import HealthReport, Readiness
 from api.vitals import health_report, readiness
 from governance.health import Health
@@ -36,7 +37,10 @@ def show_readiness(request: Request, service: AskService, answer: Response) -> R
     return report
 
 
-@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+TEXT: Responses = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
+
+
+@router.get("/metrics", response_class=Response, responses=TEXT)
 def show_prometheus_metrics(request: Request) -> Response:
     """Give all metrics to Prometheus, in its text format."""
     text = generate_latest(request.app.state.registry)

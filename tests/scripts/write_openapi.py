@@ -1,0 +1,31 @@
+"""Writes ``docs/openapi.json`` anew: ``python -m tests.scripts.write_openapi``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from api.app import create_app
+from governance.service import StateService
+from schemas.settings import Settings
+
+SNAPSHOT = Path(__file__).parents[2] / "docs" / "openapi.json"
+
+
+def present_document() -> dict[str, Any]:
+    """Return the OpenAPI document of the code as it is; nothing is opened or started for it."""
+    settings = Settings(kafka_bootstrap_servers="unused:1", database_url=SecretStr("sqlite://"))
+    return create_app(StateService(settings), settings).openapi()
+
+
+def main() -> None:
+    """Write it, for people to compare."""
+    text = json.dumps(present_document(), indent=2, ensure_ascii=False)
+    SNAPSHOT.write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""The process: its port, its files, its signals. It runs as it would under a service manager."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from api.server import listening, pid_file, serve
+from schemas.errors import BadSetting
+from schemas.settings import Settings
+
+RUN = "from api.server import serve; from schemas.settings import load_settings as s; serve(s())"
+
+
+@pytest.fixture
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+@contextmanager
+def _running(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the server in *folder* until it answers."""
+    env = {
+        **os.environ,
+        "PORT": str(port),
+        "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
+        "PYTHONPATH": str(Path(__file__).parents[3]),
+    }
+    process = subprocess.Popen([sys.executable, "-c", RUN], cwd=folder, env=env)
+    try:
+        _wait_until_it_answers(process, port)
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _wait_until_it_answers(process: subprocess.Popen[bytes], port: int) -> None:
+    """Connect: the port is taken early, and the answer comes when the server is ready."""
+    while process.poll() is None:
+        try:
+            httpx2.get(f"http://localhost:{port}/health", timeout=60)
+        except httpx2.ConnectError:
+            continue
+        return
+    raise AssertionError(f"ended with {process.returncode}")
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_it_survives_rotation_and_ends_in_good_order(tmp_path: Path, free_port: int) -> None:
+    """The runbook's move, touch and ``kill -USR1`` lose no line; SIGTERM ends it with 0.
+
+    The pid file is there for as long as the process is, and the log is one JSON object a line.
+    """
+    log, moved = tmp_path / "logs" / "governance.log", tmp_path / "governance.log.20261123"
+    with _running(tmp_path, free_port) as process:
+        assert (tmp_path / "governance.pid").read_text() == f"{process.pid}\n"
+        log.rename(moved)
+        log.touch()
+        process.send_signal(signal.SIGUSR1)
+        process.send_signal(signal.SIGUSR2)
+        assert httpx2.get(f"http://localhost:{free_port}/health").status_code == 200
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+
+    before, after = ([line["event"] for line in _lines(path)] for path in (moved, log))
+    assert "Starting periodic governance metrics updates" in before
+    assert after[-1] == "stopped"
+    assert not (tmp_path / "governance.pid").exists()
+
+
+def test_a_second_start_leaves_the_first_alone(tmp_path: Path) -> None:
+    """A taken port is named before any file of the running service is touched."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        settings = Settings(
+            kafka_bootstrap_servers="127.0.0.1:1",
+            port=taken.getsockname()[1],
+            pid_file=tmp_path / "governance.pid",
+            db_path=tmp_path / "governance.db",
+            log_file=tmp_path / "governance.log",
+        )
+        with pytest.raises(BadSetting, match=r"PORT: cannot listen on 127\.0\.0\.1:\d+"):
+            serve(settings)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_served_beyond_this_machine(tmp_path: Path) -> None:
+    """Without authentication, an address that others can reach is refused by name."""
+    settings = Settings(host="0.0.0.0", pid_file=tmp_path / "governance.pid")
+
+    with pytest.raises(BadSetting, match="HOST"):
+        serve(settings)
+
+
+def test_the_other_loopback_is_served_too() -> None:
+    """``HOST=::1`` listens on IPv6."""
+    settings = Settings(host="::1").model_copy(update={"port": 0})
+
+    with listening(settings) as listener:
+        assert listener.family == socket.AF_INET6
+
+
+def test_the_pid_file_goes_whatever_happens(tmp_path: Path) -> None:
+    """An error on the way leaves no pid file behind that names nobody."""
+    path = tmp_path / "governance.pid"
+
+    with pytest.raises(ZeroDivisionError), pid_file(path):
+        assert path.read_text().strip() == str(os.getpid())
+        raise ZeroDivisionError
+    assert not path.exists()
