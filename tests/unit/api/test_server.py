@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,8 @@ from api.server import listening, pid_file, serve
 from schemas.errors import BadSetting
 from schemas.settings import Settings
 
+PACE = threading.Event()
+"""Never set: a server that starts is asked at most twenty times a second."""
 RUN = "from api.server import serve; from schemas.settings import load_settings as s; serve(s())"
 
 
@@ -54,6 +57,7 @@ def _wait_until_it_answers(process: subprocess.Popen[bytes], port: int) -> None:
         try:
             httpx2.get(f"http://localhost:{port}/health", timeout=60)
         except httpx2.ConnectError:
+            PACE.wait(0.05)
             continue
         return
     raise AssertionError(f"ended with {process.returncode}")
