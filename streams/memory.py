@@ -8,7 +8,10 @@ and the last two generations of changelog records are all that a recovery needs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from schemas.tallies import ID_LIMIT, ID_MEMORY, OTHER
+from streams.codec import Decoded
 from streams.deltas import Generation
 
 
@@ -34,6 +37,8 @@ class Memory:
             self.start = clock
         elif clock - self.start >= ID_MEMORY or len(self.ids) >= ID_LIMIT // 2:
             self.horizon = min(ID_MEMORY, clock - self.start)
+            if self._is_new:
+                self._opened()
             self._begin(self.number + 1, clock)
             self._opened()
 
@@ -55,20 +60,22 @@ class Memory:
         self.ids.add(event_id)
         (self._open or self._opened()).ids.append(event_id)
 
-    def remember_all(self, ids: list[str], kinds: set[str], clock: int) -> bool:
-        """Remember *ids* and return True, if all are new and *kinds* are known command types.
+    def remember_all(self, events: Sequence[Decoded], clock: int) -> bool:
+        """Remember the ids of *events* and return True, if all are new and of known types.
 
-        Else, or if a new generation could begin before *clock*, change nothing and return False.
+        Else, or if a new generation could begin by *clock*, change nothing and return False.
         """
-        known = self.values.get("commandType")
+        known = self.values.get("commandType", set())
+        kinds = {event.command_type for event in events}
+        kinds.discard(None)
         if (
             self.start is None
             or clock - self.start >= ID_MEMORY
-            or len(self.ids) + len(ids) >= ID_LIMIT // 2
-            or known is None
+            or len(self.ids) + len(events) >= ID_LIMIT // 2
             or not kinds <= known
         ):
             return False
+        ids = [event.id for event in events]
         new = set(ids)
         if len(new) < len(ids) or not (
             new.isdisjoint(self.ids) and new.isdisjoint(self.ids_before)

@@ -14,61 +14,29 @@ from __future__ import annotations
 import math
 import zlib
 from bisect import bisect_left
-from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, cast
+from itertools import compress
+from typing import Final
 
 import msgspec
 
 from schemas.errors import BadRecord
 from schemas.events import Reason
-from schemas.tallies import (
-    EARLINESS,
-    LATENESS,
-    OVERALL,
-    SAMPLE_CLASS,
-    SAMPLES,
-    STEP,
-    WIDTH,
-    Column,
-    Cut,
-    Cuts,
-    Row,
-    Sample,
-    SampleClass,
-    scope_of,
-)
+from schemas.tallies import EARLINESS, LATENESS, STEP, Cut, Cuts, scope_of
 from schemas.topics import DEAD_LETTERS, TALLIES
 from schemas.wire import iso_ms
 from streams.batch import Batch, Gap, Output
-from streams.codec import Command, Decoded, Found, Incident, Safety, decode_all
-from streams.deltas import FROM_THE_BEGINNING, Sparse, TallyDelta, decode_tally, sparse
+from streams.codec import DECODED, Command, Decoded, Found, decode_all
+from streams.deltas import FROM_THE_BEGINNING, TallyDelta, decode_tally, sparse
+from streams.increments import PLAIN, Increments, dense, in_order
 from streams.memory import Memory
 from streams.rulebook import Entry, Rulebook
 
-_STATUS: Final = {
-    "proposed": Column.PROPOSED, "approved": Column.APPROVED, "rejected": Column.REJECTED,
-    "succeeded": Column.SUCCEEDED, "failed": Column.FAILED, "timed_out": Column.TIMED_OUT,
-    "rolled_back": Column.ROLLED_BACK, "overridden": Column.OVERRIDDEN,
-}  # fmt: skip
-_SEVERITY: Final = {
-    "critical": Column.INCIDENT_CRITICAL, "high": Column.INCIDENT_HIGH,
-    "medium": Column.INCIDENT_MEDIUM, "low": Column.INCIDENT_LOW,
-}  # fmt: skip
-_SIGNAL: Final = {
-    "constraint_violation": Column.CONSTRAINT_VIOLATION,
-    "emergency_abort": Column.EMERGENCY_ABORT,
-    "safety_gate_trigger": Column.SAFETY_GATE_TRIGGER,
-}
-PLAIN: Final = frozenset(s for s, column in _STATUS.items() if column not in SAMPLE_CLASS)
-"""Statuses that leave no evidence."""
-
 TOGETHER: Final = 512
-"""Records counted at once at most: one that is not plain makes all of them go one by one."""
+"""Records counted at once at most: one that is repeated or late makes them go one by one."""
 
 _encode: Final = msgspec.msgpack.Encoder().encode
-_Samples = dict[str, dict[SampleClass, deque[Sample]]]
 
 
 @dataclass(slots=True)
@@ -80,28 +48,6 @@ class TallyStats:
     early: int = 0
     ticks: int = 0
     dead: dict[str, int] = field(default_factory=dict)
-
-
-def columns_of(event: Decoded) -> tuple[Column, ...]:
-    """Return the columns to which *event* adds one."""
-    if type(event) is Command:
-        return (_STATUS[event.status],)
-    if type(event) is Safety:
-        return (_SIGNAL[event.signal],)
-    assert type(event) is Incident  # noqa: S101 - narrows the union
-    severity = _SEVERITY[event.severity]
-    if not event.autonomous:
-        return (severity,)
-    if severity is Column.INCIDENT_CRITICAL:
-        return severity, Column.INCIDENT_AUTONOMOUS, Column.INCIDENT_CRITICAL_AUTONOMOUS
-    return severity, Column.INCIDENT_AUTONOMOUS
-
-
-def subject_of(event: Decoded) -> str:
-    """Return the id by which people would look the bad *event* up."""
-    if type(event) is Incident:
-        return event.incident_id
-    return getattr(event, "command_id", None) or event.id
 
 
 class Tally:
@@ -126,14 +72,11 @@ class Tally:
         self.is_restored = False
         self.adopted: dict[str, int] = {}
         self.late: dict[str, int] = {}
-        self._rows: dict[tuple[str | None, int], list[int]] = {}
-        self._label_rows: dict[tuple[str, int], list[int]] = {}
-        self._samples: _Samples = {}
+        self._increments = Increments()
         self._rulebook = Rulebook()
         self._labels: frozenset[str] = frozenset()
         self._labels_change: int | None = None
         self._cuts: list[Cut] = []
-        self._events = 0
         self._homes: dict[str, int] = {}
         self._taken = pos
         self._marks: dict[int, int] = {}
@@ -159,23 +102,13 @@ class Tally:
             self._see(batch.times[index], offsets[index])
             end = self._end_of_step(batch, index)
             found = events[index - first : end - first]
-            if not self._count_together(found, batch, index):
+            if not self._count_together(found, batch, index, outputs):
                 for number, event in enumerate(found, index):
                     self._see(batch.times[number], offsets[number])
                     self._take(event, batch, number, outputs)
             index = end
         self.pos = offsets[-1] + 1
         return self._tallies() + outputs
-
-    def _end_of_step(self, batch: Batch, start: int) -> int:
-        """Return the index of the first record from *start* on that passes a cut, or a few on."""
-        assert self.upto is not None  # noqa: S101 - the first record has set it
-        end = min(start + TOGETHER, len(batch.times))
-        boundary = self.upto + STEP
-        times = batch.times[start:end]
-        if max(times) < boundary:
-            return end
-        return next(number for number, time in enumerate(times, start) if time >= boundary)
 
     @property
     def resume(self) -> int:
@@ -197,58 +130,73 @@ class Tally:
             self.upto = step
             self._regroup()
         elif step > self.upto:
-            rows = self._close_rows()
-            self._cuts.append(Cut(self.upto, step, offset, rows, self._events))
-            self._events = 0
+            events = self._increments.events
+            self._cuts.append(Cut(self.upto, step, offset, self._increments.close(), events))
             self.upto = step
             if self._labels_change is not None and self._labels_change <= step:
                 self._regroup()
 
-    def _count_together(self, events: Sequence[Found], batch: Batch, start: int) -> bool:
-        """Count records of one step at once if all are plain; return whether they were.
+    def _end_of_step(self, batch: Batch, start: int) -> int:
+        """Return the index of the first record from *start* on that passes a cut, or a few on."""
+        assert self.upto is not None  # noqa: S101 - the first record has set it
+        end = min(start + TOGETHER, len(batch.times))
+        boundary = self.upto + STEP
+        times = batch.times[start:end]
+        if max(times) < boundary:
+            return end
+        return next(number for number, time in enumerate(times, start) if time >= boundary)
 
-        Plain are commands that are in time beyond doubt, of known types and with new ids, while
-        no rule groups by a label: nearly all there are. What this does is exactly what `_take`
-        does one by one, at half the cost.
+    def _count_together(
+        self, found: Sequence[Found], batch: Batch, start: int, outputs: list[Output]
+    ) -> bool:
+        """Take records of one step at once, if nothing about them is doubtful; say whether.
+
+        Doubtful is what depends on the order of records: an id that is not new, a moment near
+        the edge of what is late or early, a command type not yet admitted, or a rule that groups
+        by a label. All else commutes, so this does exactly what `_take` does one by one, at
+        less than half the cost.
         """
-        if self._labels or set(map(type, events)) != {Command}:
+        if self._labels:
             return False
-        commands = cast("Sequence[Command]", events)
-        clock = max(self.clock, *batch.times[start : start + len(commands)])
-        seconds = [int(command.occurred_at.timestamp()) for command in commands]
-        kinds = [command.command_type for command in commands]
-        if (
-            min(seconds) * 1000 < clock - LATENESS
-            or max(seconds) * 1000 + 999 > self.clock + EARLINESS
-            or not self.memory.remember_all([c.id for c in commands], set(kinds), clock)
+        events = [event for event in found if isinstance(event, DECODED)]
+        seconds = [math.floor(event.occurred_at.timestamp()) for event in events]
+        clock = max(self.clock, *batch.times[start : start + len(found)])
+        if events and not (
+            min(seconds) * 1000 >= clock - LATENESS
+            and max(seconds) * 1000 + 999 <= self.clock + EARLINESS
+            and self.memory.remember_all(events, clock)
         ):
             return False
         self.clock = clock
-        statuses = [command.status for command in commands]
-        for (kind, second, status), number in Counter(
-            zip(kinds, seconds, statuses, strict=True)
-        ).items():
-            self._row(kind, second)[_STATUS[status]] += number
-        if not PLAIN.issuperset(statuses):
-            for number, command in enumerate(commands):
-                if command.status not in PLAIN:
-                    offset = batch.offsets[start + number]
-                    self._keep_bad(command, kinds[number], seconds[number], offset)
-        self.stats.events += len(commands)
-        self._events += len(commands)
+        self.stats.events += len(events)
+        plain = [type(event) is Command and event.status in PLAIN for event in events]
+        commands = zip(compress(events, plain), compress(seconds, plain), strict=True)
+        self._increments.count_plain(
+            (command.command_type, second, command.status)  # type: ignore[misc, union-attr]
+            for command, second in commands
+        )
+        if len(events) < len(found) or not all(plain):
+            self._count_others(found, batch, start, outputs)
         return True
+
+    def _count_others(
+        self, found: Sequence[Found], batch: Batch, start: int, outputs: list[Output]
+    ) -> None:
+        """Take what `_count_together` leaves: what bears evidence, dead letters and ticks."""
+        for index, event in enumerate(found, start):
+            if not isinstance(event, DECODED):
+                self._refuse(event, batch, index, outputs)
+            elif type(event) is not Command or event.status not in PLAIN:
+                second = math.floor(event.occurred_at.timestamp())
+                self._increments.count(event, event.command_type, second, batch.offsets[index])
 
     def _take(self, event: Found, batch: Batch, index: int, outputs: list[Output]) -> None:
         """Count *event*, or send the record that holds none to the dead letters."""
-        if event is None:
-            self.stats.ticks += 1
+        if not isinstance(event, DECODED):
+            self._refuse(event, batch, index, outputs)
             return
-        if isinstance(event, BadRecord):
-            outputs.append(self._dead(event.reason, event.detail, batch, index))
-            return
-        memory = self.memory
-        memory.turn(self.clock)
-        if memory.knows(event.id):
+        self.memory.turn(self.clock)
+        if self.memory.knows(event.id):
             self.stats.duplicates += 1
             return
         moment = event.occurred_at
@@ -257,50 +205,16 @@ class Tally:
         if happened < self.clock - LATENESS:
             outputs.append(self._dead_late(happened, batch, index))
             return
-        memory.remember(event.id)
+        self.memory.remember(event.id)
         if happened > self.clock + EARLINESS:
             self.stats.early += 1
             second = self.clock // 1000
         self.stats.events += 1
-        self._events += 1
-        self._count(event, second, batch.offsets[index])
-
-    def _row(self, kind: str | None, second: int) -> list[int]:
-        """Return the row of a command type in a pane."""
-        row = self._rows.get((kind, second))
-        if row is None:
-            row = self._rows[kind, second] = [0] * WIDTH
-        return row
-
-    def _count(self, event: Decoded, second: int, offset: int) -> None:
-        """Add *event* to its pane in each of its scopes."""
         kind = event.command_type
         if kind is not None:
             kind = self.memory.admit("commandType", kind)
-        columns = columns_of(event)
-        row = self._row(kind, second)
-        for column in columns:
-            row[column] += 1
-        scopes = self._label_scopes(event) if self._labels and event.labels else []
-        for scope in scopes:
-            row = self._label_rows.setdefault((scope, second), [0] * WIDTH)
-            for column in columns:
-                row[column] += 1
-        if columns[0] in SAMPLE_CLASS:
-            self._keep_bad(event, kind, second, offset, scopes)
-
-    def _keep_bad(
-        self,
-        event: Decoded,
-        kind: str | None,
-        second: int,
-        offset: int,
-        scopes: Sequence[str] = (),
-    ) -> None:
-        """Keep a bad *event* as evidence in all its scopes."""
-        sample = Sample(SAMPLE_CLASS[columns_of(event)[0]], second, offset, subject_of(event))
-        types = [] if kind is None else [scope_of("commandType", kind)]
-        self._keep(sample, [OVERALL, *scopes, *types])
+        labels = self._label_scopes(event) if self._labels and event.labels else ()
+        self._increments.count(event, kind, second, batch.offsets[index], labels)
 
     def _label_scopes(self, event: Decoded) -> list[str]:
         """Return the scopes of the grouped labels that *event* carries."""
@@ -311,38 +225,7 @@ class Tally:
             if name in labels
         ]
 
-    def _keep(self, sample: Sample, scopes: list[str]) -> None:
-        """Keep *sample* as evidence in each of *scopes*, the newest few of its class."""
-        for scope in scopes:
-            classes = self._samples.setdefault(scope, {})
-            kept = classes.get(SampleClass(sample.kind))
-            if kept is None:
-                kept = classes[SampleClass(sample.kind)] = deque(maxlen=SAMPLES)
-            kept.append(sample)
-
     # ---------------------------------------------------------------------- what goes out
-
-    def _close_rows(self) -> list[Row]:
-        """Return what came since the last cut as rows, and start afresh."""
-        if not self._rows:
-            return []
-        panes: dict[str, dict[int, list[int]]] = {OVERALL: {}}
-        for (kind, second), row in self._rows.items():
-            _sum(panes[OVERALL], second, row)
-            if kind is not None:
-                _sum(panes.setdefault(scope_of("commandType", kind), {}), second, row)
-        for (scope, second), row in self._label_rows.items():
-            _sum(panes.setdefault(scope, {}), second, row)
-        rows = [
-            Row(
-                scope,
-                [(second, sparse(row)) for second, row in sorted(seconds.items())],
-                _in_order(self._samples.get(scope, {})),
-            )
-            for scope, seconds in panes.items()
-        ]
-        self._rows, self._label_rows, self._samples = {}, {}, {}
-        return rows
 
     def _tallies(self) -> list[Output]:
         """Return one message for each tallies partition with the cuts of this batch."""
@@ -375,6 +258,15 @@ class Tally:
                 self._homes.clear()
             home = self._homes[scope] = home_of(scope, self.tally_partitions)
         return home
+
+    def _refuse(
+        self, found: BadRecord | None, batch: Batch, index: int, outputs: list[Output]
+    ) -> None:
+        """Send the record that holds no event to the dead letters, unless it is a tick."""
+        if found is None:
+            self.stats.ticks += 1
+        else:
+            outputs.append(self._dead(found.reason, found.detail, batch, index))
 
     def _dead_late(self, happened: int, batch: Batch, index: int) -> Output:
         """Return the dead letter of an event that came too late to count."""
@@ -428,16 +320,17 @@ class Tally:
         if self.pos == self._taken:
             return None
         frm, self._taken = self._taken, self.pos
+        held = self._increments
         return TallyDelta(
             frm,
             self.pos,
             self._marks.get(max(self.memory.number - 1, 0), FROM_THE_BEGINNING),
             self.clock,
             self.upto,
-            self._events,
-            [(kind, second, sparse(row)) for (kind, second), row in self._rows.items()],
-            [(scope, second, sparse(row)) for (scope, second), row in self._label_rows.items()],
-            [(scope, _in_order(classes)) for scope, classes in self._samples.items()],
+            held.events,
+            [(kind, second, sparse(row)) for (kind, second), row in held.rows.items()],
+            [(scope, second, sparse(row)) for (scope, second), row in held.label_rows.items()],
+            [(scope, in_order(classes)) for scope, classes in held.samples.items()],
             self.memory.news(),
             dict(self.adopted),
             dict(self.late),
@@ -464,13 +357,8 @@ class Tally:
                 raise Gap(self.pos, delta.frm)
         self.is_restored = True
         self.pos = self._taken = delta.pos
-        self.clock, self.upto, self._events = delta.clock, delta.upto, delta.events
-        self._rows = {(kind, second): _dense(row) for kind, second, row in delta.rows}
-        self._label_rows = {(scope, second): _dense(row) for scope, second, row in delta.label_rows}
-        self._samples = {}
-        for scope, samples in delta.samples:
-            for sample in samples:
-                self._keep(sample, [scope])
+        self.clock, self.upto = delta.clock, delta.upto
+        self._increments = _held(delta)
         for generation in delta.generations:
             self.memory.learn(generation)
         self.adopted, self.late = dict(delta.adopted), dict(delta.late)
@@ -492,22 +380,13 @@ def home_of(scope: str, tally_partitions: int) -> int:
     return zlib.crc32(scope.encode()) % tally_partitions
 
 
-def _sum(seconds: dict[int, list[int]], second: int, row: list[int]) -> None:
-    """Add *row* to the pane of *second*."""
-    total = seconds.setdefault(second, [0] * WIDTH)
-    for column, number in enumerate(row):
-        if number:
-            total[column] += number
-
-
-def _in_order(classes: dict[SampleClass, deque[Sample]]) -> list[Sample]:
-    """Return the samples of a scope, class by class."""
-    return [sample for _, kept in sorted(classes.items()) for sample in kept]
-
-
-def _dense(row: Sparse) -> list[int]:
-    """Return a row of counts with its zeros."""
-    counts = [0] * WIDTH
-    for column, number in row:
-        counts[column] = number
-    return counts
+def _held(delta: TallyDelta) -> Increments:
+    """Return what had been counted since the last cut."""
+    held = Increments()
+    held.events = delta.events
+    held.rows = {(kind, second): dense(row) for kind, second, row in delta.rows}
+    held.label_rows = {(scope, second): dense(row) for scope, second, row in delta.label_rows}
+    for scope, samples in delta.samples:
+        for sample in samples:
+            held.keep(sample, [scope])
+    return held

@@ -10,6 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemas.tallies import ID_LIMIT, ID_MEMORY, OTHER
+from schemas.wire import from_ms
+from streams.codec import Decoded, Safety
 from streams.deltas import Generation
 from streams.memory import Memory
 from tests.unit.streams.facts import MINUTE, NOON
@@ -207,7 +209,11 @@ def test_remembering_together_is_remembering_one_by_one(
     live(single, steps)
     clock = max((memory.start or NOON) for memory in (once, single))
     before = (set(once.ids), once.number)
-    if once.remember_all(together, {"type-1"}, clock):
+    events: list[Decoded] = [
+        Safety(id=one, occurred_at=from_ms(NOON), signal="emergency_abort", command_type="type-1")
+        for one in together
+    ]
+    if once.remember_all(events, clock):
         assert not any(live(single, [(0, one, "type-1") for one in together], clock))
         assert state(once) == state(single)
         assert once.news() == single.news()
