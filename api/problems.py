@@ -47,6 +47,12 @@ KINDS: Final[dict[str, Kind]] = {
         "Act from the console, the CLI or curl; nothing on another site may do it for you.",
     ),
     "not_permitted": Kind(403, "You may not do this", "Ask somebody whose role allows it."),
+    "role_not_held": Kind(
+        403, "You do not hold that role", "Approve in a role of yours, or ask who holds this one."
+    ),
+    "service_may_not_approve": Kind(
+        403, "Services may not raise autonomy", "A person approves, under a token of their own."
+    ),
     "not_found": Kind(
         404, "No such thing", "Check the name or id; `near` lists what resembles it."
     ),
@@ -65,6 +71,45 @@ KINDS: Final[dict[str, Kind]] = {
         "Autonomy was lowered after you looked",
         "Read `/api/governance/state` again and decide on what it says now.",
     ),
+    "no_rise": Kind(409, "Autonomy may not rise now", "`allowedWhen` says what it lacks."),
+    "not_ready": Kind(
+        409, "Not ready for the next phase", "Address what `/api/readiness/current` names."
+    ),
+    "unresolved_events": Kind(
+        409, "Breaker events are unresolved", "Resolve `/api/circuit-breaker/events/unresolved`."
+    ),
+    "risk_too_high": Kind(409, "The risk is too high", "Mitigate it and propose again."),
+    "validation_too_short": Kind(
+        409, "The validation period is too short", "Reject the proposal; the next one is longer."
+    ),
+    "validation_running": Kind(
+        409, "The last rise is still being validated", "`/api/governance/validation` says how long."
+    ),
+    "cooldown_running": Kind(
+        409, "Autonomy was lowered not long ago", "`/api/governance/cooldown` says until when."
+    ),
+    "phase_skipped": Kind(409, "Phases are not skipped", "Rise to the next phase first."),
+    "proposal_closed": Kind(
+        409,
+        "The proposal is no longer pending",
+        "`/api/governance/proposals` lists those that are.",
+    ),
+    "proposal_expired": Kind(
+        409, "Nobody decided in time", "Run the governance cycle; it proposes again if it may."
+    ),
+    "stale_proposal": Kind(
+        409, "The proposal changed after you looked", "Read it again and decide on what it says."
+    ),
+    "role_not_required": Kind(
+        409, "The proposal asks for other roles", "`requiredApprovals` names them."
+    ),
+    "role_taken": Kind(
+        409, "That role has approved", "`missingApprovals` names those that have not."
+    ),
+    "one_person_one_role": Kind(
+        409, "One person approves in one role", "Another person approves in the other role."
+    ),
+    "own_proposal": Kind(409, "Nobody approves what they asked for", "Somebody else approves it."),
     "too_large": Kind(413, "The body is too large", "Send at most 64 KiB."),
     "unsupported_media_type": Kind(
         415, "The body is not declared as JSON", "Add `Content-Type: application/json`."

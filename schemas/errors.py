@@ -6,6 +6,7 @@
     ├── BadRequest        the caller mends the request (400, 413, 422)
     │   └── RuleError     ... the last good rule stays live; carries the position
     ├── Refused           a legal request that the present state does not allow (409)
+    │   └── NoRise        ... a rise of autonomy that lacks something; each lack is a kind
     ├── NotFound          no such thing; carries near matches (404)
     ├── NotPermitted      the caller may not (403)
     └── Unavailable       not now; retry later (503)
@@ -135,6 +136,114 @@ class Conflict(Refused):
     code = "conflict"
 
 
+class NoRise(Refused):
+    """A rise of autonomy lacks something; each lack is a kind of its own, with its remedy."""
+
+    code = "no_rise"
+    remedy: ClassVar[str] = "mend what the sentence names"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, allowed_when=self.remedy)
+
+
+class NotReady(NoRise):
+    """Readiness is below what a rise takes, or a required item is not met."""
+
+    code = "not_ready"
+    remedy = "address the blockers that /api/readiness/current names"
+
+
+class UnresolvedEvents(NoRise):
+    """Breaker events wait for people."""
+
+    code = "unresolved_events"
+    remedy = "investigate and resolve them"
+
+
+class RiskTooHigh(NoRise):
+    """The risk of a rise is above what its phase accepts."""
+
+    code = "risk_too_high"
+    remedy = "mitigate it, and let the next cycle propose again"
+
+
+class ValidationTooShort(NoRise):
+    """A proposal's validation period is shorter than its phase needs."""
+
+    code = "validation_too_short"
+    remedy = "reject it, and let the next cycle propose again"
+
+
+class ValidationRunning(NoRise):
+    """The last rise is still being validated."""
+
+    code = "validation_running"
+    remedy = "wait until the validation has ended"
+
+
+class CooldownRunning(NoRise):
+    """Autonomy was lowered not long ago."""
+
+    code = "cooldown_running"
+    remedy = "wait until the cooldown is over"
+
+
+class PhaseSkipped(NoRise):
+    """A rise to another phase than the next one."""
+
+    code = "phase_skipped"
+    remedy = "rise to the next phase first"
+
+
+class ProposalClosed(NoRise):
+    """The proposal was approved, rejected or voided before."""
+
+    code = "proposal_closed"
+    remedy = "decide on a pending proposal"
+
+
+class ProposalExpired(NoRise):
+    """Nobody decided on the proposal in time."""
+
+    code = "proposal_expired"
+    remedy = "let the next cycle propose again"
+
+
+class StaleProposal(NoRise):
+    """The proposal is no longer what the approver saw, so that the approval is for another."""
+
+    code = "stale_proposal"
+    remedy = "read the proposal again and decide on it"
+
+
+class RoleNotRequired(NoRise):
+    """The proposal asks for other roles."""
+
+    code = "role_not_required"
+    remedy = "let somebody approve whose role the proposal asks for"
+
+
+class RoleTaken(NoRise):
+    """Somebody else approved in this role."""
+
+    code = "role_taken"
+    remedy = "approve in another role that is still missing"
+
+
+class OnePersonOneRole(NoRise):
+    """The approver approved this proposal in another role before."""
+
+    code = "one_person_one_role"
+    remedy = "let another person approve in this role"
+
+
+class OwnProposal(NoRise):
+    """Whoever proposed or asked for a proposal may not approve it."""
+
+    code = "own_proposal"
+    remedy = "let somebody approve who did not ask for it"
+
+
 class NotFound(GovernanceError):
     """No such thing; near matches help with a misspelt name."""
 
@@ -152,6 +261,18 @@ class NotPermitted(GovernanceError):
     """The caller is known and may not do this."""
 
     code = "not_permitted"
+
+
+class RoleNotHeld(NotPermitted):
+    """The caller does not hold the role in which they want to act."""
+
+    code = "role_not_held"
+
+
+class ServiceMayNotApprove(NotPermitted):
+    """Services lower autonomy at most; people raise it."""
+
+    code = "service_may_not_approve"
 
 
 class Unavailable(GovernanceError):
