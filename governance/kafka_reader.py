@@ -79,7 +79,7 @@ class KafkaReader:
             self.close()
             raise
 
-    def poll(self, limit: int = 500) -> dict[int, list[Any]]:
+    def poll(self, limit: int) -> dict[int, list[Any]]:
         """Return new records by partition, after half a second at most; possibly none."""
         records: Mapping[TopicPartition, list[Any]] = self._consumer.poll(
             timeout_ms=POLL, max_records=limit

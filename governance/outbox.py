@@ -18,13 +18,15 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
 
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaProducer, TopicPartition
 from kafka.errors import KafkaError, KafkaTimeoutError
 from kafka.partitioner.default import murmur2
 
 from governance.desk import Desk
+from governance.kafka_tail import last_records
 from governance.store.outbox import OutboxRow
 from schemas.errors import Unavailable
+from schemas.topics import ALERTS, RULES, STATE
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +66,7 @@ class OutboxRelay:
         self._producer: Any = None
         self._pruned_at = time.monotonic()
         self._published: dict[TopicPartition, int] = {}
+        self._tails: dict[TopicPartition, Any] = {}
         self.waiting_for_kafka = False
         desk.store.on_commit(self._woken.set)
 
@@ -90,7 +93,6 @@ class OutboxRelay:
     def close(self) -> None:
         """Let go of the producer; what it had not delivered is sent again by the next."""
         producer, self._producer = self._producer, None
-        self._published = {}
         if producer is not None:
             producer.close(timeout=1)
 
@@ -164,6 +166,8 @@ class OutboxRelay:
 
     def _open(self) -> Any:
         """Open an idempotent producer that never gives a record up while it lives."""
+        topics = [self._desk.settings.topic(topic.name) for topic in (ALERTS, RULES, STATE)]
+        self._published, self._tails = {}, last_records(self._servers, topics)
         self._producer = KafkaProducer(
             bootstrap_servers=self._servers.split(","),
             client_id="governance-outbox",
@@ -181,14 +185,13 @@ class OutboxRelay:
     def _already(self, place: TopicPartition) -> int:
         """Return the number up to which the rows of a partition are known to be published."""
         if place not in self._published:
-            self._published[place] = self._last_published(place)
+            self._published[place] = self._last_published(self._tails.get(place))
         return self._published[place]
 
-    def _last_published(self, place: TopicPartition) -> int:
-        """Return the number of the partition's last record if that very row still waits here."""
-        record = last_record(self._servers, place)
+    def _last_published(self, record: Any) -> int:
+        """Return the number of a partition's last record if that very row still waits here."""
         number = _number(record)
-        if record is None or number is None:
+        if number is None:
             return 0
         with self._desk.store.reading() as unit:
             row = unit.outbox.waiting_row(number)
@@ -205,40 +208,6 @@ class OutboxRelay:
             gone = unit.outbox.prune(self._desk.clock() - KEPT, keep=KEPT_ROWS)
         if gone:
             log.info("forgot %d published outbox rows", gone)
-
-
-def last_record(bootstrap_servers: str, place: TopicPartition) -> Any:
-    """Return the last record of a partition, or None while it is empty.
-
-    Raises:
-        KafkaError: Kafka does not answer.
-    """
-    consumer = KafkaConsumer(
-        bootstrap_servers=bootstrap_servers.split(","),
-        group_id=None,
-        enable_auto_commit=False,
-        allow_auto_create_topics=False,
-        bootstrap_timeout_ms=PATIENCE,
-        request_timeout_ms=PATIENCE,
-    )
-    try:
-        return _last(consumer, place)
-    finally:
-        consumer.close(autocommit=False, timeout_ms=1_000)
-
-
-def _last(consumer: Any, place: TopicPartition) -> Any:
-    """Read the last record; compaction never takes it away."""
-    consumer.assign([place])
-    end = consumer.end_offsets([place])[place]
-    if end == consumer.beginning_offsets([place])[place]:
-        return None
-    consumer.seek(place, end - 1)
-    deadline = time.monotonic() + PATIENCE / 1000
-    while time.monotonic() < deadline:
-        for records in consumer.poll(timeout_ms=PATIENCE).values():
-            return records[-1]
-    raise KafkaTimeoutError(f"the last record of {place} does not come")
 
 
 def _number(record: Any) -> int | None:

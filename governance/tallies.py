@@ -26,6 +26,9 @@ from schemas.wire import from_ms, to_ms
 
 log = logging.getLogger(__name__)
 
+BATCH: Final = 1_000
+"""Records taken at a time."""
+
 FLUSH: Final = 3.0
 """Seconds between two writes while something is counted; readers see what is not yet written."""
 
@@ -67,7 +70,7 @@ class TallyConsumer:
             KafkaError: Kafka does not answer.
         """
         reader = self._reader or self._open()
-        for partition, records in reader.poll().items():
+        for partition, records in reader.poll(BATCH).items():
             self._count(partition, records)
         elapsed = time.monotonic() - self._flushed_at
         if elapsed > (FLUSH if self._minutes.filling.counts else RARELY):

@@ -20,6 +20,7 @@ class AuditShelf:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._head: Checkpoint | None = None
 
     def append(
         self,
@@ -44,17 +45,29 @@ class AuditShelf:
         )
         row = AuditRow(*facts, prev_hash=head.hash, hash=chained(head.hash, facts))
         self._connection.execute(insert(audit_log), row._asdict())
+        self._head = Checkpoint(row.seq, row.hash)
         return row
 
     def head(self) -> Checkpoint:
         """Return the last row's number and hash; 0 and zeros for an empty log."""
+        if self._head is None:
+            self._head = self._read_head()
+        return self._head
+
+    def _read_head(self) -> Checkpoint:
+        """Ask the database for the last row; nobody else appends while this unit writes."""
         last = select(audit_log.c.seq, audit_log.c.hash).order_by(audit_log.c.seq.desc()).limit(1)
         found = self._connection.execute(last).first()
         return Checkpoint(found.seq, found.hash) if found else Checkpoint(0, GENESIS)
 
-    def rows(self) -> Iterator[tuple[Any, ...]]:
-        """Return every row in order, a thousand in memory at a time."""
-        chain = select(*audit_log.c).order_by(audit_log.c.seq)
+    def has(self, row: Checkpoint) -> bool:
+        """Whether *row* is there, with the same hash."""
+        found = select(audit_log.c.hash).where(audit_log.c.seq == row.seq)
+        return bool(self._connection.execute(found).scalar() == row.hash)
+
+    def rows(self, *, after: int = 0) -> Iterator[tuple[Any, ...]]:
+        """Return every row behind number *after* in order, a thousand in memory at a time."""
+        chain = select(*audit_log.c).where(audit_log.c.seq > after).order_by(audit_log.c.seq)
         streamed = self._connection.execution_options(yield_per=1_000).execute(chain)
         return (tuple(row) for row in streamed)
 

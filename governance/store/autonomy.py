@@ -14,6 +14,7 @@ from governance.audit import canonical
 from governance.autonomy import Autonomy
 from governance.store.moments import read_moment
 from governance.store.tables import governance_state, phase_history
+from governance.store.upsert import upsert
 from schemas.governance import Phase
 from schemas.wire import iso
 
@@ -65,10 +66,7 @@ class AutonomyShelf:
         """Write *state*; there is only one."""
         fields = _written(state)
         row = {**fields, "updated_at": iso(now), "sealed": canonical(fields)}
-        if self.is_there():
-            self._connection.execute(update(governance_state).values(row))
-        else:
-            self._connection.execute(insert(governance_state).values(id=1, **row))
+        upsert(self._connection, governance_state, [{"id": 1, **row}])
 
     def enter_phase(self, state: Autonomy, *, cause: str, actor: str, now: datetime) -> None:
         """Begin a row of history for *state*'s phase."""

@@ -46,7 +46,7 @@ class EventShelf:
 
     def add(self, event: ExplainedEvent) -> None:
         """Insert a new event."""
-        self._connection.execute(insert(events).values(_row(event)))
+        self._connection.execute(insert(events), _row(event))
 
     def explained(self, event_id: str) -> ExplainedEvent:
         """Return one event with all it stands on, and the ids of those it is linked with.
@@ -86,6 +86,11 @@ class EventShelf:
     def count(self) -> int:
         """Return how many events there are."""
         return int(self._connection.execute(select(func.count()).select_from(events)).scalar_one())
+
+    def count_unresolved(self) -> int:
+        """Return how many events people have still to resolve."""
+        wanted = select(func.count()).select_from(events).where(events.c.resolved == 0)
+        return int(self._connection.execute(wanted).scalar_one())
 
     def counts(self) -> list[EventCount]:
         """Return the events counted by rule, action, severity and whether they are resolved."""

@@ -34,7 +34,8 @@ class OutboxShelf:
     def put(self, topic: str, key: str, value: bytes, *, at: datetime) -> None:
         """Add a record for *topic* (without prefix) to the end."""
         self._connection.execute(
-            insert(outbox).values(topic=topic, key=key, value=value.decode(), created_at=iso(at))
+            insert(outbox),
+            {"topic": topic, "key": key, "value": value.decode(), "created_at": iso(at)},
         )
 
     def unpublished(self, limit: int) -> list[OutboxRow]:
