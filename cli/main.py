@@ -31,18 +31,23 @@ app.add_typer(configuration.app, name="config")
 app.add_typer(dead_letters.app, name="dlq")
 
 
+def show_version(wanted: bool) -> None:
+    """Show the version and exit, if that is *wanted*."""
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"governance {version('autonomy-governance')}")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     version: Annotated[
-        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)
+        bool,
+        typer.Option("--version", help="Show the version.", callback=show_version, is_eager=True),
     ] = False,
 ) -> None:
     """Take the options that belong to no command."""
-    if version:
-        from importlib.metadata import version as version_of
-
-        typer.echo(f"governance {version_of('autonomy-governance')}")
-        raise typer.Exit
 
 
 def main() -> None:

@@ -1,0 +1,122 @@
+"""The whole product on one machine, as ``make run`` starts it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.stack import Stack, free_port, is_alive
+
+pytestmark = pytest.mark.integration
+
+UNRESOLVED = "/api/circuit-breaker/events/unresolved"
+STATE = "/api/governance/state"
+STORY = 90.0
+"""Seconds in which the incident must have happened, from the moment that all is up."""
+
+
+def test_an_incident_is_contained_and_the_next_start_goes_on(tmp_path: Path) -> None:
+    """A failing type is paused, autonomy goes back to L3, and a stop and a start lose nothing."""
+    with Stack(tmp_path, scenario="incident", port=free_port()) as stack:
+        stack.wait_until_up()
+        began = time.monotonic()
+        stack.wait(lambda: tripped(stack) >= {"pause_command_type", "revert_to_l3"}, "no trip")
+        assert time.monotonic() - began < STORY
+        stack.wait(lambda: "SET_FAN failed 3 times within 5m: paused" in stack.said, "untold")
+        stack.wait(lambda: "autonomy is back at L3 (High Error Rate)" in stack.said, "untold")
+        stack.wait(lambda: "Critical Incident Detected" in stack.said, "untold")
+
+        state = stack.read(STATE)
+        assert state["currentPhase"] == "L3"
+        assert "SET_FAN" in state["pausedCommandTypes"]
+        events = stack.read(UNRESOLVED)
+        assert stack.command("state").stdout.startswith("phase      L3")
+        assert "SET_FAN" in stack.command("events").stdout
+        children = stack.children()
+        assert_one_of_each(children, "kafka.Kafka", "cli worker", "cli api", "cli demo")
+
+        assert stack.end(signal.SIGINT) == 0
+        assert not [line for pid, line in children.items() if is_alive(pid)]
+        assert not (tmp_path / "var/run/up.json").exists()
+        assert not (tmp_path / "governance.pid").exists()
+
+    with Stack(tmp_path, scenario="none", port=free_port()) as stack:
+        stack.wait_until_up()
+        assert stack.read(STATE)["currentPhase"] == "L3"
+        assert stack.read(STATE)["autonomyEpoch"] >= state["autonomyEpoch"]
+        assert "SET_FAN" in stack.read(STATE)["pausedCommandTypes"]
+        assert {event["id"] for event in events} <= {e["id"] for e in stack.read(UNRESOLVED)}
+        assert "breaker events from before are unresolved" in stack.said
+
+        children = stack.children()
+        assert stack.end(signal.SIGTERM) == 0
+        assert not [line for pid, line in children.items() if is_alive(pid)]
+
+
+def test_what_is_killed_comes_back_and_nothing_outlives_us(tmp_path: Path) -> None:
+    """A killed worker and a killed API serve again; a killed ``up`` takes everything with it."""
+    with Stack(tmp_path, scenario="none", port=free_port()) as stack:
+        stack.wait_until_up()
+        for part in ("worker", "api"):
+            os.kill(pid_of(stack, part), signal.SIGKILL)
+            wait_until_back(stack, part)
+
+        second = stack.command("up")
+        assert second.returncode == 69
+        assert f"process {stack.process.pid}" in second.stderr
+
+        children = stack.children()
+        stack.end(signal.SIGKILL)
+        deadline = time.monotonic() + 20
+        while any(map(is_alive, children)):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert "Running here: nothing" in stack.command("config", "show").stdout
+
+
+def test_a_taken_port_is_named_before_anything_starts(tmp_path: Path) -> None:
+    """Nothing is left in the folder but the place of the run file."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        Stack(tmp_path, scenario="none", port=taken.getsockname()[1]) as stack,
+    ):
+        assert stack.process.wait(60) == 78
+        assert "PORT: port" in stack.said
+        assert "Traceback" not in stack.said
+    assert not (tmp_path / "var/kafka").exists()
+
+
+def tripped(stack: Stack) -> set[str]:
+    """Return the actions of the unresolved events."""
+    return {event["action"] for event in stack.read(UNRESOLVED)}
+
+
+def is_judging(stack: Stack) -> bool:
+    """Tell whether the API answers and sees the stream."""
+    try:
+        return bool(stack.read("/ready")["checks"]["stream"]["status"] == "healthy")
+    except OSError:
+        return False
+
+
+def wait_until_back(stack: Stack, part: str) -> None:
+    """Return when the end of *part* was said, it runs again, and the stream is seen."""
+    stack.wait(lambda: f"{part} ended" in stack.said, "it was not noticed")
+    stack.wait(lambda: pid_of(stack, part), f"{part} stays away")
+    stack.wait(lambda: is_judging(stack), "the stream stays blind")
+
+
+def pid_of(stack: Stack, part: str) -> int:
+    """Return the process of a part, or 0."""
+    return next((pid for pid, line in stack.children().items() if f"cli {part}" in line), 0)
+
+
+def assert_one_of_each(children: dict[int, str], *parts: str) -> None:
+    """See that every part is one process."""
+    for part in parts:
+        assert sum(part in line for line in children.values()) == 1, (part, children)
