@@ -43,6 +43,9 @@ class Act(StrEnum):
     RULE_INVALID = "rule.invalid"
     STATE_ADOPTED = "state.adopted"
     STATE_RESTORED = "state.restored"
+    CHECKLIST_CREATED = "checklist.created"
+    CHECKLIST_CHANGED = "checklist.changed"
+    READINESS_ATTESTED = "readiness.attested"
 
 
 class AuditRow(NamedTuple):
@@ -80,6 +83,10 @@ class Checkpoint:
     hash: str
 
 
+BEGINNING: Final = Checkpoint(0, GENESIS)
+"""Before the first row."""
+
+
 class ChainReport(Wire):
     """What verifying found: ``broken_at`` is the ``seq`` of the first row that does not fit."""
 
@@ -107,14 +114,18 @@ def chained(previous: str, row: tuple[int, str, str, str, str, str | None, str |
 
 
 def verify_chain(
-    rows: Iterable[tuple[Any, ...]], checkpoint: Checkpoint | None = None
+    rows: Iterable[tuple[Any, ...]],
+    checkpoint: Checkpoint | None = None,
+    *,
+    start: Checkpoint = BEGINNING,
 ) -> ChainReport:
     """Return whether *rows* (fields of `AuditRow`, by ``seq``) are the chain as written.
 
     With a *checkpoint*, also whether the row that it names is still there and the same, which
-    shows a tail that was cut off or written anew. Rows are read once and never kept.
+    shows a tail that was cut off or written anew. Rows are read once and never kept; those
+    before *start* were verified earlier.
     """
-    seq, head, met = 0, GENESIS, checkpoint is None
+    seq, head, met = start.seq, start.hash, checkpoint is None
     for row in rows:
         seq += 1
         problem = _misfit(row, seq, head)

@@ -7,12 +7,14 @@ one with a clock of their own.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from governance.clock import Clock, wall_clock
 from governance.deadlines import BusinessHours
+from governance.metrics import PeriodMetrics, metrics_of, whole_minutes
 from governance.rulebook import in_force_from
+from governance.sightings import ChainWatch, Scrapes
 from governance.store import Store
 from rules.trips import Escalation, TripFacts
 from schemas.settings import Settings
@@ -20,15 +22,46 @@ from schemas.settings import Settings
 Decide = Callable[[TripFacts], Escalation]
 """What follows from a trip: the escalation rules, or the plain Python that they are held to."""
 
+Measure = Callable[[datetime, datetime], PeriodMetrics]
+"""Returns what executors did from a moment to a later one; the service's own is up to date."""
+
+
+def _unset(start: datetime, end: datetime) -> PeriodMetrics:
+    """Stand for `Desk.measure_stored`, which needs the desk."""
+    raise NotImplementedError
+
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """One state service's database, settings, clock and escalation rules."""
+    """One state service's database, settings, clock, escalation rules and measurements.
+
+    Without a *measure* of its own a desk reads what the database holds, which is a few seconds
+    behind the stream.
+    """
 
     store: Store
     settings: Settings
     decide: Decide
     clock: Clock = wall_clock
+    measure: Measure = _unset
+    scrapes: Scrapes = field(default_factory=Scrapes)
+    chain: ChainWatch = field(default_factory=ChainWatch)
+
+    def __post_init__(self) -> None:
+        """Measure by the database unless told otherwise."""
+        if self.measure is _unset:
+            object.__setattr__(self, "measure", self.measure_stored)
+
+    def measure_stored(self, start: datetime, end: datetime) -> PeriodMetrics:
+        """Return what the database says was done from *start* to *end*, by whole minutes.
+
+        Raises:
+            Unavailable: the database does not answer.
+        """
+        first, last = whole_minutes(start, end)
+        with self.store.reading() as unit:
+            counts = unit.minutes.total(first, last)
+        return metrics_of(counts, start=first, end=last)
 
     @property
     def hours(self) -> BusinessHours:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from rules.metrics import METRICS
 from schemas.tallies import Column
-from schemas.wire import Moment, Wire
+from schemas.wire import Moment, Wire, from_ms, to_ms
+
+MINUTE: Final = 60_000
+"""Milliseconds in the shortest period that is kept."""
 
 
 class Period(Wire):
@@ -41,11 +45,12 @@ class Rates(Wire):
 
 
 class IncidentCounts(Wire):
-    """Incidents, in all and those that autonomous actions caused."""
+    """Incidents, in all, the critical ones, and those that autonomous actions caused."""
 
     total: int
     critical: int
     from_autonomous_actions: int
+    critical_from_autonomous_actions: int
 
 
 class SafetyCounts(Wire):
@@ -64,6 +69,14 @@ class PeriodMetrics(Wire):
     rates: Rates
     incidents: IncidentCounts
     safety: SafetyCounts
+
+
+def whole_minutes(start: datetime, end: datetime) -> tuple[datetime, datetime]:
+    """Return the period widened to whole minutes of event time.
+
+    The minute that holds *start* counts as a whole, and so does the one that holds *end*.
+    """
+    return from_ms(to_ms(start) // MINUTE * MINUTE), from_ms(-(-to_ms(end) // MINUTE) * MINUTE)
 
 
 def metrics_of(counts: Sequence[int], *, start: datetime, end: datetime) -> PeriodMetrics:
@@ -114,4 +127,5 @@ def _incidents(counts: Sequence[int]) -> IncidentCounts:
         total=sum(counts[Column.INCIDENT_CRITICAL : Column.INCIDENT_LOW + 1]),
         critical=counts[Column.INCIDENT_CRITICAL],
         from_autonomous_actions=counts[Column.INCIDENT_AUTONOMOUS],
+        critical_from_autonomous_actions=counts[Column.INCIDENT_CRITICAL_AUTONOMOUS],
     )

@@ -8,6 +8,7 @@ HTTP ──► handlers ────────────┘                 
 from __future__ import annotations
 
 import logging
+import os
 import time
 from datetime import datetime, timedelta
 from typing import Final
@@ -59,7 +60,9 @@ class StateService:
             raise BadSetting("KAFKA_BOOTSTRAP_SERVERS", "the state service needs a Kafka")
         self.settings = settings
         self.store = Store(settings.sql_url)
-        self.desk = Desk(self.store, settings, EscalationEngine().decide, clock)
+        self.desk = Desk(
+            self.store, settings, EscalationEngine().decide, clock, self.metrics_between
+        )
         self.feed = Feed(self.store)
         self.frontiers = Frontiers()
         self._servers = settings.kafka_bootstrap_servers
@@ -89,7 +92,7 @@ class StateService:
             Unavailable: the database does not answer.
         """
         self.store.migrate()
-        if handlers.create(self.desk):
+        if handlers.create(self.desk, os.environ):
             log.info("a new installation: phase L3, default rules")
         for loop in self._loops:
             loop.start()

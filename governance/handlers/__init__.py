@@ -21,6 +21,12 @@ from governance.handlers.events import (
     resolve_event,
 )
 from governance.handlers.first_boot import create
+from governance.handlers.readiness import (
+    assess,
+    follow_readiness,
+    last_assessment,
+    latest_assessment,
+)
 from governance.handlers.rules import (
     add_rule,
     delete_rule,
@@ -39,11 +45,15 @@ __all__ = [
     "adopt_sql_changes",
     "apply_action",
     "apply_actions",
+    "assess",
     "count_events",
     "count_phase_entries",
     "create",
     "delete_rule",
     "explain_event",
+    "follow_readiness",
+    "last_assessment",
+    "latest_assessment",
     "list_audit",
     "list_events",
     "list_events_between",

@@ -10,6 +10,7 @@ from governance.store.events import EventShelf
 from governance.store.minutes import MinuteShelf
 from governance.store.offsets import OffsetShelf
 from governance.store.outbox import OutboxShelf
+from governance.store.readiness import ReadinessShelf
 from governance.store.rules import RuleShelf
 
 
@@ -24,3 +25,4 @@ class Unit:
         self.outbox = OutboxShelf(connection)
         self.offsets = OffsetShelf(connection)
         self.minutes = MinuteShelf(connection)
+        self.readiness = ReadinessShelf(connection)

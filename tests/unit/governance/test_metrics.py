@@ -61,6 +61,7 @@ def test_incidents_and_signals_are_counted() -> None:
             incident_critical=1,
             incident_low=2,
             incident_autonomous=2,
+            incident_critical_autonomous=1,
             constraint_violation=3,
             emergency_abort=4,
             safety_gate_trigger=5,
@@ -68,7 +69,12 @@ def test_incidents_and_signals_are_counted() -> None:
         start=NOON,
         end=HOUR_LATER,
     ).to_wire()
-    assert found["incidents"] == {"total": 3, "critical": 1, "fromAutonomousActions": 2}
+    assert found["incidents"] == {
+        "total": 3,
+        "critical": 1,
+        "fromAutonomousActions": 2,
+        "criticalFromAutonomousActions": 1,
+    }
     assert found["safety"] == {
         "constraintViolations": 3,
         "emergencyAborts": 4,

@@ -1,0 +1,151 @@
+"""The readiness checklist: what must hold before autonomy rises, and who says that it does.
+
+    measured by us:   the stream, the rules, the audit chain ──┐
+                                                               ├──► is the item met?
+    attested by people: evidence, who, when, until when ───────┘
+
+An attestation wears out: after its own expiry or the item's greatest age, whichever comes first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final
+
+import yaml
+
+from schemas.governance import Phase
+from schemas.wire import Moment, Wire
+
+
+class Category(StrEnum):
+    """The three parts of the checklist, in the order in which people read them."""
+
+    TECHNICAL = "technical"
+    PROCESS = "process"
+    ORGANIZATIONAL = "organizational"
+
+
+class Kind(StrEnum):
+    """Who says whether an item is met."""
+
+    AUTOMATIC = "automatic"
+    ATTESTED = "attested"
+
+
+class Measured(StrEnum):
+    """What the service measures by itself."""
+
+    MONTHS_AT_PHASE = "months_at_phase"
+    SUCCESS_RATE = "success_rate"
+    APPROVAL_RATE = "approval_rate"
+    ROLLBACK_RATE = "rollback_rate"
+    CRITICAL_INCIDENTS = "critical_incidents"
+    BREAKERS = "breakers"
+    MONITORING = "monitoring"
+    AUDIT_CHAIN = "audit_chain"
+
+
+class Source(StrEnum):
+    """Where an attestation came from."""
+
+    ENVIRONMENT = "environment"
+    PERSON = "person"
+
+
+class ChecklistItem(Wire):
+    """One item; ``weight`` is in points, ``max_age_days`` how long an attestation counts.
+
+    ``check`` is set on what is measured, ``flag`` (an environment variable) on some of the rest.
+    """
+
+    name: str
+    category: Category
+    weight: int
+    required: bool
+    check: Measured | None = None
+    flag: str | None = None
+    max_age_days: int | None = None
+    updated_at: Moment | None = None
+    updated_by: str | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """Return who says whether it is met."""
+        return Kind.ATTESTED if self.check is None else Kind.AUTOMATIC
+
+    def title(self, phase: Phase) -> str:
+        """Return the name as it reads at *phase*: time is counted at the present one."""
+        if self.check is Measured.MONTHS_AT_PHASE:
+            return self.name.removesuffix(Phase.L3) + phase
+        return self.name
+
+
+class Attestation(Wire):
+    """Somebody's word that an item is met, or that it is not, with where that can be seen."""
+
+    item: str
+    met: bool
+    evidence_url: str | None = None
+    note: str | None = None
+    source: Source
+    attested_by: str
+    attested_at: Moment
+    expires_at: Moment | None = None
+
+
+def expiry(item: ChecklistItem, attestation: Attestation) -> datetime | None:
+    """Return from when *attestation* no longer counts for *item*, or None for never."""
+    ends = [] if attestation.expires_at is None else [attestation.expires_at]
+    if item.max_age_days is not None:
+        ends.append(attestation.attested_at + timedelta(days=item.max_age_days))
+    return min(ends, default=None)
+
+
+def find_item(items: Sequence[ChecklistItem], name: str) -> ChecklistItem | None:
+    """Return the item of that *name*, as it is kept or as it reads at any phase."""
+    for item in items:
+        if name == item.name or name in {item.title(phase) for phase in Phase}:
+            return item
+    return None
+
+
+@cache
+def default_checklist() -> tuple[ChecklistItem, ...]:
+    """Return the items that a new installation starts with, in the order of the file."""
+    text = files("governance").joinpath("checklist.yaml").read_text(encoding="utf-8")
+    rows: dict[str, list[dict[str, Any]]] = yaml.safe_load(text)
+    return tuple(
+        ChecklistItem.model_validate({"category": category, **row})
+        for category in Category
+        for row in rows[category]
+    )
+
+
+ENOUGH_COVERAGE: Final = 0.9
+"""The share that ``EVAL_COVERAGE`` must exceed; the other flags are true or false."""
+
+YES: Final = frozenset({"1", "true", "yes", "on"})
+
+
+def read_flag(value: str) -> bool:
+    """Return whether the *value* of a flag says that its item is met; what is unreadable is not.
+
+    A number is a share or a percentage, and must exceed nine tenths.
+
+    >>> [read_flag(value) for value in ("true", "0.93", "93%", "90", "1", "no", "?")]
+    [True, True, True, False, True, False, False]
+    """
+    said = value.strip().lower()
+    if said in YES:
+        return True
+    try:
+        number = float(said.removesuffix("%"))
+    except ValueError:
+        return False
+    share = number if number <= 1 else number / 100
+    return ENOUGH_COVERAGE < share <= 1

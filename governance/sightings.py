@@ -1,0 +1,62 @@
+"""What this process saw that no table holds: when it was scraped, how much of the chain verified.
+
+Both are forgotten by a restart, and are then found out anew.
+"""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime, timedelta
+from typing import Final
+
+from governance.audit import ChainReport, Checkpoint, verify_chain
+from governance.store import Unit
+
+ANEW: Final = timedelta(days=1)
+"""After this long the chain is verified from its first row again: old rows may be edited too."""
+
+
+class Scrapes:
+    """When Prometheus last asked."""
+
+    def __init__(self) -> None:
+        self.last: datetime | None = None
+
+    def note(self, now: datetime) -> None:
+        """Remember that ``/metrics`` was read at *now*."""
+        self.last = now
+
+
+class ChainWatch:
+    """Verifies the audit chain often and cheaply: only what came since the last time.
+
+    The row that was the head then is looked at again. Once a day, and for as long as anything
+    is wrong, the whole chain is verified.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._head: Checkpoint | None = None
+        self._anew_at: datetime | None = None
+
+    def verify(self, unit: Unit, now: datetime) -> ChainReport:
+        """Return whether the audit log that *unit* sees is as it was written."""
+        with self._lock:
+            report = self._continued(unit, now) or self._anew(unit, now)
+            if report.intact:
+                self._head = Checkpoint(report.head_seq, report.head_hash)
+            return report
+
+    def _continued(self, unit: Unit, now: datetime) -> ChainReport | None:
+        """Verify the rows since the last time; None if the whole must be verified."""
+        head, due = self._head, self._anew_at
+        if head is None or due is None or now >= due or not unit.audit.has(head):
+            return None
+        report = verify_chain(unit.audit.rows(after=head.seq), start=head)
+        return report if report.intact else None
+
+    def _anew(self, unit: Unit, now: datetime) -> ChainReport:
+        """Verify the whole chain, which must still hold the head that was seen before."""
+        report = verify_chain(unit.audit.rows(), self._head)
+        self._anew_at = now + ANEW if report.intact else None
+        return report
