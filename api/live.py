@@ -86,11 +86,11 @@ class Live:
         comes back with the last number that it has.
         """
         with suppress(Unavailable):
-            position = seen
-            if position is None or position > await run_in_threadpool(self._feed.last):
-                position = await run_in_threadpool(self._feed.last)
-                yield await run_in_threadpool(self._snapshot, position)
-            async for row in self._after(position):
+            last = await run_in_threadpool(self._feed.last)
+            if seen is None or seen > last:
+                yield await run_in_threadpool(self._snapshot, last)
+                seen = last
+            async for row in self._after(seen):
                 event = event_of(row, self._desk)
                 if event is not None:
                     yield event

@@ -97,8 +97,8 @@ class NewRule(Rule):
     @field_validator("name")
     @classmethod
     def _addressable(cls, name: str) -> str:
-        """Refuse the two names that no address can hold: clients resolve them as folders."""
-        if name in (".", ".."):
+        """Refuse what no address can hold: folders to a client, and what cannot be seen."""
+        if name in (".", "..") or not name.isprintable():
             raise ValueError(f"{name!r} cannot stand in an address")
         return name
 

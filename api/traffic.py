@@ -1,7 +1,8 @@
 """Traffic: how many requests, how fast, by route; and what the process itself uses.
 
-Routes are counted by their template, and whatever matches none as ``unmatched``: a scanner's
-guesses must not become labels.
+The names begin with the prefix of the settings without its ``governance_``, so ``simcorp_`` by
+default: they concern the process, not autonomy. Routes are counted by their template, and what
+matches none as ``unmatched``: a scanner's guesses must not become labels.
 """
 
 from __future__ import annotations

@@ -110,8 +110,8 @@ def test_a_bug_is_answered_without_its_insides(
     def broken(*_: Any, **__: Any) -> None:
         raise sqlite3.IntegrityError("INSERT INTO secrets")
 
-    monkeypatch.setattr(handlers, "show_state", broken)
-    answer = client.get("/api/governance/state")
+    monkeypatch.setattr(handlers, "explain_event", broken)
+    answer = client.get("/api/circuit-breaker/events/any")
 
     assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
     assert "secrets" not in answer.text

@@ -165,6 +165,7 @@ def test_a_name_is_taken_once(client: TestClient) -> None:
         ({"minSample": 20}, 422, "minSample"),
         ({"name": ""}, 422, "name"),
         ({"name": ".."}, 422, "name"),
+        ({"name": "a\nb"}, 422, "name"),
         ({"condition": "errorRate >"}, 422, "condition"),
         ({"groupBy": "planet"}, 422, "groupBy"),
     ],
