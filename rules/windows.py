@@ -161,7 +161,8 @@ class Panes:
         """Let every window move to *at*, and forget panes that no window can reach."""
         for total in self.totals.values():
             total.slide(at, self.rings[total.ring])
-        if at - self.pruned >= RINGS[1].resolution:
+        minute = RINGS[1].resolution  # `expires_at` begins one: a scope that ends is looked at then
+        if at // minute > self.pruned // minute:
             self.prune(at)
 
     def prune(self, at: int) -> None:
