@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from schemas.actions import BreakerAction
-from schemas.tallies import OVERALL, Column, Cut, Cuts, dimension_of, value_of
+from schemas.tallies import EARLINESS, OVERALL, Column, Cut, Cuts, dimension_of, value_of
 from schemas.wire import to_ms
 from tests.oracle.conditions import Measured
 from tests.oracle.counting import Counts
@@ -120,17 +121,26 @@ def evidence_differences(
         ),
         "samples": (evidence.samples, trip.samples),
         "command_ids": (evidence.command_ids, list(trip.command_ids)),
+        "resolved_at": (_ms(evidence.resolved_at), _shown_mark(trip)),
         "upto": ({one.partition: one.upto for one in evidence.log}, trip.upto),
     }
-    if trip.mark is None or trip.law.window.begins(trip.mark) > trip.window_start:
-        resolved = None if evidence.resolved_at is None else to_ms(evidence.resolved_at)
-        pairs["resolved_at"] = (resolved, trip.mark)
     if topic is not None:
         pairs["topic"] = ({one.topic for one in evidence.log}, {topic})
     for name, (got, wanted) in pairs.items():
         if got != wanted:
             yield f"{name}: got {got!r}, wanted {wanted!r}"
     yield from _uncovered(action, trip)
+
+
+def _ms(moment: datetime | None) -> int | None:
+    """Return a moment in ms, None if there is none."""
+    return None if moment is None else to_ms(moment)
+
+
+def _shown_mark(trip: Trip) -> int | None:
+    """Return the moment of the last resolution, while the window may hold what came before it."""
+    is_over = trip.mark is None or trip.mark + EARLINESS <= trip.window_start
+    return None if is_over else trip.mark
 
 
 def _uncovered(action: BreakerAction, trip: Trip) -> Iterator[str]:

@@ -157,10 +157,10 @@ Counts = dict[tuple[str, int, int], dict[Column, int]]
 """Counts by (scope, pane, source partition)."""
 
 
-def published_counts(report: PartitionReport) -> Counts:
-    """Return what the partition's cuts must add up to."""
+def published_counts(report: PartitionReport, *, upto: int | None = None) -> Counts:
+    """Return what the partition's cuts must add up to, all of them or those before *upto*."""
     counts: Counts = {}
-    last = report.last_cut
+    last = report.last_cut if upto is None else upto
     for event in report.counted:
         if last is None or event.step > last:
             break

@@ -79,10 +79,6 @@ class Window:
         """Return where the window that ends at *at* begins (ms)."""
         return self.oldest(at) * self.pane
 
-    def begins(self, moment: int) -> int:
-        """Return where the pane of *moment* begins (ms)."""
-        return moment // self.pane * self.pane
-
     def leaves(self, moment: int) -> int:
         """Return the first moment at which an event of *moment* (ms) is no longer inside."""
         return (moment // self.pane + self.panes) * self.pane

@@ -227,7 +227,8 @@ class Part:
             self.flush(owner)
         while owner.outbox:
             self.deliver(owner)
-        return (owner.state.pos, len(self.changelog)) != before or owner.flushing is not None
+        is_behind = owner.state.pos < len(source) or owner.flushing is not None
+        return is_behind or (owner.state.pos, len(self.changelog)) != before
 
 
 def _batch(number: int, source: Sequence[tuple[int, bytes | None]], start: int, stop: int) -> Batch:

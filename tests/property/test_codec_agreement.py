@@ -139,6 +139,8 @@ FRAGMENTS: Final = (
     b'"id":"twice",', b'"status":"rejected",', b'"x":NaN,', b'"x":-Infinity,', b'"x":1e999,',
     b'"durationMs":NaN,', b'"durationMs":1e999,', b'"epoch":1e2,', b'"x":"\\ud83d",',
     b'"x":' + b"[" * 60 + b"]" * 60 + b",", b'"x":' + b"9" * 4_000 + b",",
+    b'"x":' + b"[" * 150 + b"]" * 150 + b",", b'"x":' + b"[" * 300 + b"]" * 300 + b",",
+    b'"x":"\xff",', b'"\xff":1,', b'"x":"\xed\xa0\x80",', b'"x":"\x01",', b'"x":"\\q",',
 )  # fmt: skip
 
 
@@ -238,6 +240,19 @@ def test_the_reason_is_the_contracts(document: dict[str, Any]) -> None:
         assert bad.reason == wanted
     else:
         assert not isinstance(wanted, Reason), f"should be {wanted}"
+
+
+@pytest.mark.parametrize("depth", [150, 190, 250, 500, 700, 900, 990])
+def test_depth_is_judged_alike_from_any_stack(depth: int) -> None:
+    """How deep a record may be nested is a fact of the record, not of who reads it where."""
+    value = b'{"x":' + b"[" * depth + b"]" * depth + b","
+    value += json.dumps({**GOOD, "kind": "command"}).encode()[1:]
+
+    def from_below(frames: int) -> object:
+        return _answer(_alone(value)) if frames == 0 else from_below(frames - 1)
+
+    assert from_below(0) == from_below(600)
+    check_agreement(value)
 
 
 @pytest.mark.parametrize("value", [b"x" * 65_537, b"[" * 65_536, b'{"a":' * 10_000])
