@@ -2,8 +2,10 @@
 
     L3 ── L3+ ── L4 ── L4+ ── L5
      ◄──────────────────────────   automation and a rollback: downwards only, epoch + 1
+     ──────►                       an approved proposal: one step, the epoch stays
 
-Nothing here raises a phase; that takes an approved proposal.
+The epoch counts lowerings, so that whatever was decided before one is seen to be stale. A rise
+makes nothing stale: it needs no epoch of its own.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from governance.autonomy import Autonomy
-from schemas.errors import NotFound, Refused, StaleEpoch
+from schemas.errors import NotFound, PhaseSkipped, Refused, StaleEpoch
 from schemas.governance import Phase
 
 
@@ -39,6 +41,35 @@ def rolled_back(
         )
     held = () if target is Phase.L3 else tuple(whitelist)
     return _lowered(state, target, whitelist=held, now=now)
+
+
+def promoted(state: Autonomy, target: Phase, *, adds: Sequence[str], now: datetime) -> Autonomy:
+    """Return *state* one phase up, at *target*, with the command types that it *adds* allowed.
+
+    What is paused stays paused.
+
+    Raises:
+        PhaseSkipped: *target* is not the next phase.
+    """
+    if target.rank != state.phase.rank + 1:
+        raise PhaseSkipped(f"{target} does not follow on the present phase {state.phase}")
+    return replace(
+        state,
+        phase=target,
+        phase_start_date=now,
+        command_whitelist=tuple(sorted({*state.command_whitelist, *adds})),
+        last_expansion_date=now,
+    )
+
+
+def killed(state: Autonomy, known_types: Sequence[str], now: datetime) -> Autonomy:
+    """Return *state* at L3 with nothing allowed and every known command type paused.
+
+    A state that is so already stays as it is, epoch and all: pulling twice is pulling once.
+    """
+    held = tuple(sorted({*state.paused_command_types, *known_types}))
+    stopped = replace(reverted(state, now), paused_command_types=held)
+    return state if stopped.at_epoch(state.epoch) == state else stopped
 
 
 def paused(state: Autonomy, command_type: str) -> Autonomy:

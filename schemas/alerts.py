@@ -24,6 +24,13 @@ class AlertType(StrEnum):
     TYPE_RESUMED = "governance.command_type.resumed"
     RULE_CHANGED = "governance.rule.changed"
     RULE_INVALID = "governance.rule.invalid"
+    PROPOSAL_OPENED = "governance.proposal.opened"
+    PROPOSAL_CLOSED = "governance.proposal.closed"
+    APPROVALS_VOIDED = "governance.proposal.approvals_voided"
+    VALIDATION_STARTED = "governance.validation.started"
+    VALIDATION_EXTENDED = "governance.validation.extended"
+    VALIDATION_UNDECIDED = "governance.validation.undecided"
+    VALIDATION_ENDED = "governance.validation.ended"
     STREAM_BLIND = "governance.stream.blind"
     STREAM_SEES = "governance.stream.sees"
 

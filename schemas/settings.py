@@ -16,7 +16,9 @@ from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_vali
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.errors import BadSetting
+from schemas.governance import Phase
 
+Name = Annotated[str, Field(min_length=1, max_length=256)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 
 
@@ -106,6 +108,24 @@ class Settings(BaseSettings):
     )
     escalate_storm_scopes: Annotated[int, Field(ge=2, le=1_000)] = Field(
         default=8, description="Scopes tripping within five minutes that count as a storm."
+    )
+
+    phase_whitelists: dict[Phase, tuple[Name, ...]] = Field(
+        default_factory=dict,
+        description='Command types that a phase adds, as JSON: {"L3+": ["SET_POWER"]}; a phase '
+        "that is left out adds those of the phase table.",
+    )
+    proposal_days: Annotated[int, Field(ge=1, le=365)] = Field(
+        default=14, description="Days after which a proposal that nobody decided on expires."
+    )
+    validation_samples: Annotated[int, Field(ge=1, le=1_000_000_000)] = Field(
+        default=200, description="Attempts that a validation must stand on to be decided."
+    )
+    cooldown_critical_days: Annotated[int, Field(ge=0, le=365)] = Field(
+        default=30, description="Days without a proposal after a critical demotion."
+    )
+    cooldown_high_days: Annotated[int, Field(ge=0, le=365)] = Field(
+        default=7, description="Days without a proposal after any other demotion."
     )
 
     @field_validator("business_timezone")
