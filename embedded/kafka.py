@@ -37,6 +37,8 @@ START: Final = timedelta(seconds=90)
 HANDOVER: Final = timedelta(seconds=15)
 """How long to wait for the last owner of the folder, who may just be leaving."""
 PAUSE: Final = 0.05
+ATTEMPTS: Final = 3
+"""Starts, when someone else takes a port between our looking and the broker's."""
 
 
 class KafkaCluster:
@@ -103,15 +105,34 @@ class KafkaCluster:
         self.directory.mkdir(parents=True, exist_ok=True)
         self._lock = lock = self._take_folder()
         try:
-            self.nodes = self._prepare(lock)
-            self._format()
-            self._progress("starting Kafka")
-            for node in self.nodes:
-                node.start()
-            self.wait()
+            for attempt in range(ATTEMPTS):
+                if self._launch(lock, is_last=attempt == ATTEMPTS - 1):
+                    return
         except BaseException:
             self.stop()
             raise
+
+    def _launch(self, lock: int, *, is_last: bool) -> bool:
+        """Start the nodes on ports that are free now; False if someone else was faster.
+
+        Raises:
+            Unavailable: it was the last attempt, or a broker died of something else.
+        """
+        self.nodes = self._prepare(lock)
+        self._format()
+        self._progress("starting Kafka")
+        for node in self.nodes:
+            node.start()
+        try:
+            self.wait()
+        except Unavailable:
+            lost = [node for node in self.nodes if not node.is_running and is_open(node.port)]
+            if is_last or not lost:
+                raise
+            for node in self.nodes:
+                node.stop()
+            return False
+        return True
 
     def stop(self) -> None:
         """Stop every node, all at once, and let go of the folder. Stopping twice is harmless."""
@@ -148,9 +169,12 @@ class KafkaCluster:
         servers = [f"{LOOPBACK}:{node.port}" for node in expected]
         try:
             with KafkaAdminClient(bootstrap_servers=servers, request_timeout_ms=5_000) as admin:
-                brokers = admin.describe_cluster()["brokers"]
+                found = admin.describe_cluster()
         except KafkaError:
             return False
+        brokers = found["brokers"]
+        if found["cluster_id"] != self.cluster_id:
+            return False  # someone else's Kafka took the port first; ours is about to end
         return {node.port for node in expected} <= {broker["port"] for broker in brokers}
 
     def _take_folder(self) -> int:
@@ -174,7 +198,7 @@ class KafkaCluster:
         """Return the nodes, configured for ports that are free now."""
         self._check_size()
         machine = Machine(java(), classpath(self._progress), lock)
-        self._starter = ThreadPoolExecutor(1, thread_name_prefix="kafka-parent")
+        self._starter = self._starter or ThreadPoolExecutor(1, thread_name_prefix="kafka-parent")
         addresses = self._addresses()
         nodes = tuple(
             KafkaNode(self._folder(a.number), a, machine=machine, starter=self._starter)

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from kafka import KafkaConsumer, KafkaProducer
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 
 from embedded.kafka import KafkaCluster
-from embedded.ports import LOOPBACK
+from embedded.ports import LOOPBACK, choose
 from embedded.topics import ensure
 from schemas.errors import BadSetting
 from schemas.topics import Topic
@@ -44,6 +44,19 @@ def test_data_and_identity_survive_a_restart_on_another_port(tmp_path: Path) -> 
         assert second.nodes[0].port != port
         assert second.cluster_id == identity
         assert read(second.bootstrap_servers, 1) == [b"before"]
+
+
+def test_a_broker_that_took_our_port_first_is_never_taken_for_ours(
+    kafka: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another Kafka may grab the port after we looked: ours starts elsewhere, as itself."""
+    taken = int(kafka.rpartition(":")[2])
+    ports = iter([[taken, *choose([0])], choose([0, 0])])
+    monkeypatch.setattr("embedded.kafka.choose", lambda _: next(ports))
+    with KafkaCluster(tmp_path) as ours:
+        assert ours.nodes[0].port != taken
+        with KafkaAdminClient(bootstrap_servers=ours.bootstrap_servers) as admin:
+            assert admin.describe_cluster()["cluster_id"] == ours.cluster_id
 
 
 def test_a_stopped_cluster_leaves_no_process_and_can_start_again(tmp_path: Path) -> None:
