@@ -1,0 +1,87 @@
+"""Blindness is said once when it begins and once when it ends, and never at a start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from governance import handlers
+from governance.desk import Desk
+from governance.frontier import Frontiers
+from governance.lookout import GRACE, Lookout
+from schemas.actions import Frontier
+from schemas.alerts import Alert, AlertType
+from tests.desks import NOON, at, desk_at
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    """Return a desk at noon."""
+    desk = desk_at(f"sqlite:///{tmp_path / 'governance.db'}")
+    yield desk
+    desk.store.close()
+
+
+def told(desk: Desk) -> list[Alert]:
+    """Return the alerts about the stream."""
+    with desk.store.reading() as unit:
+        rows = unit.outbox.after(0, topics=["alerts"], limit=100)
+    return [Alert.model_validate_json(row.value) for row in rows]
+
+
+def report(frontiers: Frontiers, until: datetime) -> None:
+    """Let the only judge report."""
+    frontiers.note(Frontier(partition=0, partitions=1, judged_until=until, worker="w"))
+
+
+def test_blindness_is_told_once_and_so_is_its_end(desk: Desk) -> None:
+    """One alert when the judges fall behind, none while they stay there, one when they are back."""
+    frontiers = Frontiers()
+    lookout = Lookout(desk, frontiers, wait=lambda _: None)
+    report(frontiers, NOON)
+    start = NOON + GRACE
+    for seconds in range(5):
+        lookout.look(start + timedelta(seconds=seconds))
+    assert [alert.type for alert in told(desk)] == [AlertType.STREAM_BLIND]
+    report(frontiers, start + timedelta(seconds=5))
+    for seconds in range(5, 8):
+        lookout.look(start + timedelta(seconds=seconds))
+    assert [alert.type for alert in told(desk)] == [AlertType.STREAM_BLIND, AlertType.STREAM_SEES]
+    assert lookout.blind_since is None
+
+
+def test_a_second_blindness_is_another_one(desk: Desk) -> None:
+    """Each episode has alerts with ids of its own, so that none is taken for a repeat."""
+    frontiers = Frontiers()
+    lookout = Lookout(desk, frontiers, wait=lambda _: None)
+    for minutes in (1, 2):
+        moment = NOON + timedelta(minutes=minutes)
+        report(frontiers, moment)
+        lookout.look(moment + timedelta(seconds=1))
+        lookout.look(moment + timedelta(seconds=10))
+    assert [alert.type for alert in told(desk)] == [
+        AlertType.STREAM_BLIND,
+        AlertType.STREAM_SEES,
+        AlertType.STREAM_BLIND,
+    ]
+    assert len({alert.id for alert in told(desk)}) == 3
+
+
+def test_silence_is_blindness(desk: Desk) -> None:
+    """Judges that never report are told of too, once they had the time to."""
+    lookout = Lookout(desk, Frontiers(), wait=lambda _: None)
+    lookout.look(NOON + timedelta(seconds=10))
+    assert told(desk) == []
+    lookout.look(NOON + GRACE)
+    assert "no judge has reported yet" in told(desk)[0].data.summary
+
+
+def test_a_turn_takes_over_what_sql_changed(desk: Desk) -> None:
+    """The first turn looks for changes by SQL, and the thread then waits a second."""
+    waited: list[float] = []
+    Lookout(at(desk, NOON), Frontiers(), wait=waited.append).turn()
+    assert waited == [1.0]
+    assert handlers.verify_audit(desk).intact
