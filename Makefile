@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 INSTALLED := $(VENV)/.installed
 LINKED := $(VENV)/.linked
 
-.PHONY: help setup run test lint format bench chaos lock clean
+.PHONY: help setup run test lint format schemas bench chaos lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -57,6 +57,9 @@ lint: setup ## ruff, mypy --strict, and who may import whom
 format: setup ## let ruff arrange the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+schemas: setup ## write docs/schemas/ and docs/asyncapi.yaml anew from the models
+	$(BIN)/python -m schemas.export
 
 bench: setup ## measure, and write bench/results/latest.json
 	$(BIN)/python -m bench

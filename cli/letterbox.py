@@ -7,8 +7,9 @@ then everything that could be read has long been too late to count, and is left 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, Final, TypeVar
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
@@ -19,8 +20,13 @@ from schemas.errors import Unavailable
 from schemas.settings import Settings
 from schemas.topics import DEAD_LETTERS
 
-PATIENCE = 10_000
+PATIENCE: Final = 10_000
 """Milliseconds that Kafka has to answer for the first time."""
+
+PAUSE: Final = 0.2
+"""Seconds between two questions to a broker that is not ready yet."""
+
+T = TypeVar("T")
 
 
 class Letterbox:
@@ -48,26 +54,11 @@ class Letterbox:
 
     def marks(self, reasons: Iterable[str]) -> dict[str, dict[int, int]]:
         """Return how far the letters of each reason were sent again."""
-        try:
-            with self._admin() as admin:
-                return {reason: self._mark(admin, reason) for reason in reasons}
-        except KafkaError as problem:
-            raise Unavailable("Kafka", f"cannot read the marks: {problem}") from None
+        return self._ask(lambda admin: {reason: self._mark(admin, reason) for reason in reasons})
 
     def remember(self, marks: Marks) -> None:
         """Keep how far the letters of each reason were sent again."""
-        try:
-            with self._admin() as admin:
-                for reason, offsets in marks.items():
-                    admin.alter_group_offsets(
-                        f"{self._group}-{reason}",
-                        {
-                            TopicPartition(self._topic, partition): OffsetAndMetadata(at, "", -1)
-                            for partition, at in offsets.items()
-                        },
-                    )
-        except KafkaError as problem:
-            raise Unavailable("Kafka", f"cannot keep the marks: {problem}") from None
+        self._ask(lambda admin: self._keep(admin, marks))
 
     def _open(self) -> Any:
         """Return a consumer of no group, before the first letter."""
@@ -114,5 +105,29 @@ class Letterbox:
             if tp.topic == self._topic and at.offset >= 0
         }
 
-    def _admin(self) -> Any:
-        return KafkaAdminClient(bootstrap_servers=self._servers, bootstrap_timeout_ms=PATIENCE)
+    def _keep(self, admin: Any, marks: Marks) -> None:
+        """Let each reason's group hold its offsets."""
+        for reason, offsets in marks.items():
+            places = {
+                TopicPartition(self._topic, partition): OffsetAndMetadata(at, "", -1)
+                for partition, at in offsets.items()
+            }
+            admin.alter_group_offsets(f"{self._group}-{reason}", places)
+
+    def _ask(self, question: Callable[[Any], T]) -> T:
+        """Return what Kafka answers; a new broker's first group has to wait for its coordinator.
+
+        Raises:
+            Unavailable: it does not answer in time.
+        """
+        deadline = time.monotonic() + 2 * PATIENCE / 1000
+        while True:
+            try:
+                with KafkaAdminClient(
+                    bootstrap_servers=self._servers, bootstrap_timeout_ms=PATIENCE
+                ) as admin:
+                    return question(admin)
+            except KafkaError as problem:
+                if not problem.retriable or time.monotonic() > deadline:
+                    raise Unavailable("Kafka", f"cannot keep its marks: {problem}") from None
+                time.sleep(PAUSE)
