@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from bench import throughput
+from bench import endurance, latency, memory, recovery, throughput
 from bench.machine import describe
 from bench.profile import profile
 from bench.report import Line, Result, show, write
@@ -20,6 +20,10 @@ Lines = Callable[[Result], list[Line]]
 
 MEASUREMENTS: Final[dict[str, tuple[Measure, Lines]]] = {
     "throughput": (throughput.measure, throughput.lines),
+    "latency": (latency.measure, latency.lines),
+    "recovery": (recovery.measure, recovery.lines),
+    "memory": (memory.measure, memory.lines),
+    "endurance": (endurance.measure, endurance.lines),
 }
 """In the order in which they run."""
 
@@ -31,27 +35,28 @@ def main() -> None:
         tempfile.TemporaryDirectory(prefix="bench-") as folder,
         KafkaCluster(Path(folder) / "kafka", port=0) as kafka,
     ):
-        stage = Stage(kafka.bootstrap_servers, "bench.", Path(folder) / "work")
-        stage.build()
         if wanted.profile:
-            profile(stage, throughput.QUICK)
+            profile(Stage(kafka, "profile", Path(folder) / "profile"))
         else:
-            _measure(stage, wanted.only or list(MEASUREMENTS), quick=wanted.quick)
+            names = wanted.only or list(MEASUREMENTS)
+            _measure(
+                {name: Stage(kafka, name, Path(folder) / name) for name in names}, wanted.quick
+            )
 
 
-def _measure(stage: Stage, names: list[str], *, quick: bool) -> None:
-    """Run the measurements *names*, showing each as it is done, and write the file."""
+def _measure(stages: dict[str, Stage], quick: bool) -> None:
+    """Measure on each stage what its name says, show it when it is done, and write the file."""
     machine, found = describe(), {}
-    for name in names:
+    for name, stage in stages.items():
         measure, lines = MEASUREMENTS[name]
         print(f"measuring {name}", flush=True)
         found[name] = measure(stage, quick)
         show(name, lines(found[name]))
-    complete = names == list(MEASUREMENTS)
+    is_complete = list(found) == list(MEASUREMENTS)
     file = write(
         found,
         machine=machine,
-        name="latest" if complete else "-".join(names),
+        name="latest" if is_complete else "-".join(found),
         quick=quick,
     )
     print(f"written to bench/results/{file.name}")

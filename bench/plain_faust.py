@@ -1,7 +1,7 @@
 """The peer that people would write first: an ordinary Faust agent that counts in a table.
 
-``python -m bench.plain_faust SERVERS TOPIC COUNT`` prints how far it has come, and at what cost.
-Nothing is set but where Kafka is and that no web server is wanted.
+``python -m bench.plain_faust SERVERS TOPIC COUNT GROUP`` prints how far it has come, at
+what cost. Nothing is set but where Kafka is and that no web server is wanted.
 """
 
 from __future__ import annotations

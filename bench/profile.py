@@ -14,10 +14,12 @@ from bench.stage import Stage
 LINES: Final = 45
 
 
-def profile(stage: Stage, plan: throughput.Plan) -> None:
+def profile(stage: Stage) -> None:
     """Have a worker catch up under the profiler, and print its account by own time."""
-    throughput.fill(stage, plan)
+    stage.build()
+    throughput.fill(stage, throughput.QUICK)
     file = stage.folder / "worker.prof"
-    throughput.run_worker(stage, plan, 0, "--profile", str(file))
+    with stage.worker(profile=file) as worker:
+        throughput.catch_up(stage, worker, throughput.QUICK.events)
     for order in ("tottime", "cumulative"):
         pstats.Stats(str(file)).strip_dirs().sort_stats(order).print_stats(LINES)

@@ -1,6 +1,6 @@
 """The peer that does nothing: aiokafka's consumer, its defaults, counting what it is given.
 
-``python -m bench.raw_aiokafka SERVERS TOPIC COUNT`` prints how far it has come, at what cost.
+``python -m bench.raw_aiokafka SERVERS TOPIC COUNT GROUP`` prints how far it has come, at what cost.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from bench.progress import Progress
 LOOK_EVERY: Final = 20_000
 
 
-async def count(servers: str, topic: str, wanted: int) -> None:
+async def count(servers: str, topic: str, *, wanted: int, group: str) -> None:
     """Read *wanted* events from the beginning of *topic*."""
-    consumer = AIOKafkaConsumer(topic, bootstrap_servers=servers, auto_offset_reset="earliest")
+    consumer = AIOKafkaConsumer(
+        topic, bootstrap_servers=servers, group_id=group, auto_offset_reset="earliest"
+    )
     progress, seen, shown = Progress(), 0, 0
     async with consumer:
         while seen < wanted:
@@ -31,4 +33,5 @@ async def count(servers: str, topic: str, wanted: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(count(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+    servers, topic, wanted, group = sys.argv[1:]
+    asyncio.run(count(servers, topic, wanted=int(wanted), group=group))

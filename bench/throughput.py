@@ -18,7 +18,7 @@ from bench.progress import samples
 from bench.report import Line, Result
 from bench.samples import Rate, Sample, middle
 from bench.stage import Stage
-from bench.web import get, metrics
+from bench.web import metrics
 
 LOOK_EVERY: Final = 0.2
 PRODUCERS: Final = 2
@@ -57,6 +57,7 @@ def fill(stage: Stage, plan: Plan) -> float:
 def measure(stage: Stage, quick: bool) -> Result:
     """Fill the topic, let everybody read it in turns, and return rates and ratios."""
     plan = QUICK if quick else FULL
+    stage.build()
     seconds = fill(stage, plan)
     rates: dict[str, list[Rate]] = {"ours": [], "faust": [], "raw": []}
     for turn, who in enumerate(plan.turns):
@@ -66,39 +67,41 @@ def measure(stage: Stage, quick: bool) -> Result:
     return _result(plan, seconds, rates)
 
 
-def run_worker(stage: Stage, plan: Plan, turn: int = 0, *options: str) -> Rate:
-    """Let a worker with empty topics catch up with the log, and see that it judged all of it."""
+def run_worker(stage: Stage, plan: Plan, turn: int) -> Rate:
+    """Let a worker catch up with the whole log, with nothing stored before."""
     stage.clear()
-    with stage.worker(*options) as worker:
-        looks = [Sample(0, 0, time.monotonic())]
-        while looks[-1].events < plan.events:
-            time.sleep(LOOK_EVERY)
-            worker.check()
-            looks.append(
-                Sample(metrics(stage.metrics_port).get(_RECORDS, 0), worker.cpu, time.monotonic())
-            )
-        found: dict[str, float] = {}
-        while found.get(_EVENTS, 0) < plan.events or get(stage.metrics_port, "/health")[0] != 200:
-            time.sleep(LOOK_EVERY)
-            worker.check()
-            found = metrics(stage.metrics_port)
-        assert found[_EVENTS] == plan.events, found
-        assert found[_ACTIONS] >= len(TYPES), found
+    with stage.worker() as worker:
+        looks = catch_up(stage, worker, plan.events)
     return middle(looks)
+
+
+def catch_up(stage: Stage, worker: Measured, events: int) -> list[Sample]:
+    """Watch a new worker until it has counted *events* and judged them all; return the looks."""
+    looks = [Sample(0, 0, time.monotonic())]
+    while looks[-1].events < events:
+        time.sleep(LOOK_EVERY)
+        worker.check()
+        found = metrics(stage.worker_port)
+        looks.append(Sample(found.get(_RECORDS, 0), worker.cpu, time.monotonic()))
+    while found.get(_EVENTS, 0) < events or not stage.is_sighted():
+        time.sleep(LOOK_EVERY)
+        worker.check()
+        found = metrics(stage.worker_port)
+    assert found[_EVENTS] == events, found
+    assert found[_ACTIONS] >= len(TYPES), found
+    return looks
 
 
 def run_faust(stage: Stage, plan: Plan, turn: int) -> Rate:
     """Let an ordinary agent count some of the events."""
     name = f"{stage.prefix}plain-{turn}"
-    command = ["bench.plain_faust", stage.servers, stage.events_topic, str(plan.faust_events), name]
-    with Measured(command, {}, folder=stage.folder) as process:
+    with stage.peer("bench.plain_faust", plan.faust_events, name) as process:
         return middle(samples(process.output))
 
 
 def run_raw(stage: Stage, plan: Plan, turn: int) -> Rate:
     """Let a bare consumer read all events."""
-    command = ["bench.raw_aiokafka", stage.servers, stage.events_topic, str(plan.events)]
-    with Measured(command, {}, folder=stage.folder) as process:
+    with stage.peer("bench.raw_aiokafka", plan.events, f"{stage.prefix}raw-{turn}") as process:
         return middle(samples(process.output))
 
 
