@@ -65,7 +65,7 @@ class Loop:
         """Take turns, then let go of everything."""
         while not self._stopping.is_set():
             self._take_turn()
-        self._reset()
+        self._let_go()
 
     def _take_turn(self) -> None:
         """Take one turn; when it fails, say so, let go, and wait."""
@@ -84,9 +84,16 @@ class Loop:
             log.warning("%s failed and will try again: %s", name, said, exc_info=error)
             self._reminded = time.monotonic()
         self.trouble = said
-        self._reset()
+        self._let_go()
         self.wait(self._pause)
         self._pause = min(LONGEST_PAUSE, self._pause * 2)
+
+    def _let_go(self) -> None:
+        """Reset; what cannot even be closed is dropped."""
+        try:
+            self._reset()
+        except Exception as error:  # noqa: BLE001 - as above
+            log.warning("%s could not let go: %s", self._thread.name, error)
 
     def _succeed(self) -> None:
         """Forget the trouble, if there was any."""

@@ -94,7 +94,7 @@ class OutboxRelay:
         """Let go of the producer; what it had not delivered is sent again by the next."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            producer.close(timeout=1)
+            _end(producer)
 
     def _publish(self, rows: list[OutboxRow]) -> None:
         """Send *rows* in order, and mark those that arrived."""
@@ -208,6 +208,15 @@ class OutboxRelay:
             gone = unit.outbox.prune(self._desk.clock() - KEPT, keep=KEPT_ROWS)
         if gone:
             log.info("forgot %d published outbox rows", gone)
+
+
+def _end(producer: Any) -> None:
+    """Close *producer*; what it had not delivered by then, it shall not deliver later."""
+    try:
+        producer.close(timeout=1)
+    except KafkaError:
+        # Its close gives up before it has ended the thread that goes on delivering.
+        producer._sender.force_close()
 
 
 def _number(record: Any) -> int | None:

@@ -14,6 +14,9 @@ from sqlalchemy.pool import ConnectionPoolEntry
 BUSY: Final = timedelta(seconds=5)
 """How long to wait for another writer before saying that the database is busy."""
 
+READERS: Final = 40
+"""Connections kept: as many as there are threads that answer requests."""
+
 WRITER: Final = 0x676F7665
 """The number of PostgreSQL's advisory lock that makes this service the one writer."""
 
@@ -33,7 +36,12 @@ def _sqlite(address: URL, patience: timedelta) -> Engine:
     """Return an engine for a file."""
     if address.database and address.database != ":memory:":
         Path(address.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(address, connect_args={"timeout": patience.total_seconds()})
+    engine = create_engine(
+        address,
+        pool_size=READERS,
+        pool_timeout=patience.total_seconds(),
+        connect_args={"timeout": patience.total_seconds()},
+    )
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -45,6 +53,7 @@ def _postgres(address: URL, patience: timedelta) -> Engine:
     engine = create_engine(
         address,
         pool_pre_ping=True,
+        pool_size=READERS,
         pool_timeout=patience.total_seconds(),
         connect_args={"connect_timeout": 5, "options": f"-c lock_timeout={milliseconds}"},
     )
