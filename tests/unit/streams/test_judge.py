@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from schemas.tallies import SAMPLES, STEP, Column, Cut
 from schemas.wire import to_ms
 from streams.batch import Gap, Output
-from streams.judge import Hole, Judge, Resolution
+from streams.judge import Judge, Resolution
+from streams.merge import Hole
 from streams.rulebook import Entry
 from tests.unit.streams.facts import (
     DAY,
