@@ -14,6 +14,7 @@ from typing import Final
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from api.readiness_metrics import readiness_metrics
 from api.trips import TripCounts
 from governance import handlers
 from governance.metrics import Rates
@@ -65,7 +66,12 @@ class GovernanceMetrics(Collector):
         yield from self._stream()
         database = self._gauge("database_up", "Whether the database answers.")
         try:
-            stored = [*self._state(), *self._rates(), *self._trips.collect()]
+            stored = [
+                *self._state(),
+                *self._rates(),
+                *self._trips.collect(),
+                *readiness_metrics(self._service.desk, self._prefix),
+            ]
         except Unavailable:
             stored = []
         database.add_metric([], int(bool(stored)))

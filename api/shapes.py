@@ -10,8 +10,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, field_validator
 
+from governance.checklist import ChecklistEntry
 from governance.events import Finding
 from governance.health import Check, Health
+from governance.readiness import THRESHOLD, Assessment, Band
 from governance.rulebook import RuleEntry
 from schemas.governance import GovernanceState, Phase
 from schemas.rules import Rule
@@ -129,3 +131,39 @@ class RuleDeleted(Wire):
     name: str
     version: int
     effective_from: int
+
+
+class ReadinessScore(Wire):
+    """``GET /api/readiness/score``; from ``threshold`` on the score is enough."""
+
+    score: float
+    ready: bool
+    band: Band
+    threshold: float = THRESHOLD
+    blockers: list[str]
+    timestamp: Moment
+
+    @classmethod
+    def of(cls, assessment: Assessment) -> ReadinessScore:
+        """Return the score of *assessment*."""
+        whole = assessment.overall
+        return cls(
+            score=whole.score,
+            ready=whole.ready,
+            band=whole.band,
+            blockers=whole.blockers,
+            timestamp=assessment.timestamp,
+        )
+
+
+class ItemChanged(Wire):
+    """An item of the checklist after a change, as it stands now."""
+
+    success: Literal[True] = True
+    name: str
+    item: ChecklistEntry
+
+    @classmethod
+    def of(cls, item: ChecklistEntry) -> ItemChanged:
+        """Return the answer that shows *item*."""
+        return cls(name=item.name, item=item)

@@ -14,12 +14,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
-from typing import Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 import yaml
+from pydantic import ConfigDict, Field
 
+from schemas.errors import NotFound
 from schemas.governance import Phase
-from schemas.wire import Moment, Wire
+from schemas.wire import MAX_PROSE, CleanText, Moment, Wire
 
 
 class Category(StrEnum):
@@ -85,6 +87,9 @@ class ChecklistItem(Wire):
         return self.name
 
 
+Item = TypeVar("Item", bound=ChecklistItem)
+
+
 class Attestation(Wire):
     """Somebody's word that an item is met, or that it is not, with where that can be seen."""
 
@@ -98,6 +103,42 @@ class Attestation(Wire):
     expires_at: Moment | None = None
 
 
+class ItemPatch(Wire):
+    """What people may change of an item; fields that are left out stay."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    weight: Annotated[int, Field(ge=0, le=100, strict=True)] = 0
+    required: Annotated[bool, Field(strict=True)] = False
+    max_age_days: Annotated[int, Field(ge=1, le=3_650, strict=True)] | None = None
+
+    def applied_to(self, item: ChecklistItem) -> ChecklistItem:
+        """Return *item* with the fields that were sent."""
+        sent = {name: getattr(self, name) for name in self.model_fields_set}
+        return item.model_copy(update=sent)
+
+
+class NewAttestation(Wire):
+    """What people say of an item: that it is met takes evidence; its expiry may be sooner."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    met: Annotated[bool, Field(strict=True)] = True
+    evidence_url: Annotated[str, Field(pattern=r"^https?://[^\s]+$", max_length=2_048)] | None = (
+        None
+    )
+    note: Annotated[CleanText, Field(max_length=MAX_PROSE)] | None = None
+    expires_at: Moment | None = None
+
+
+class ChecklistEntry(ChecklistItem):
+    """An item as people edit it, whether it is met, and who said so last."""
+
+    status: bool
+    details: str
+    attestation: Attestation | None = None
+
+
 def expiry(item: ChecklistItem, attestation: Attestation) -> datetime | None:
     """Return from when *attestation* no longer counts for *item*, or None for never."""
     ends = [] if attestation.expires_at is None else [attestation.expires_at]
@@ -106,12 +147,16 @@ def expiry(item: ChecklistItem, attestation: Attestation) -> datetime | None:
     return min(ends, default=None)
 
 
-def find_item(items: Sequence[ChecklistItem], name: str) -> ChecklistItem | None:
-    """Return the item of that *name*, as it is kept or as it reads at any phase."""
+def find_item(items: Sequence[Item], name: str) -> Item:
+    """Return the item of that *name*, as it is kept or as it reads at any phase.
+
+    Raises:
+        NotFound: there is none; carries near matches.
+    """
     for item in items:
         if name == item.name or name in {item.title(phase) for phase in Phase}:
             return item
-    return None
+    raise NotFound("checklist item", name, [item.name for item in items])
 
 
 @cache

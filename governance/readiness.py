@@ -18,6 +18,7 @@ from governance.checklist import (
     Category,
     ChecklistItem,
     Kind,
+    Measured,
     Source,
     expiry,
 )
@@ -51,6 +52,7 @@ class CheckedItem(Wire):
     status: bool
     details: str | None = None
     kind: Kind = Kind.ATTESTED
+    check: Measured | None = None
     evidence_url: str | None = None
     note: str | None = None
     source: Source | None = None
@@ -144,6 +146,13 @@ class Assessment(Wire):
     def items(self) -> list[CheckedItem]:
         """Return all items, in the order of the checklist."""
         return [item for category in self.categories.values() for item in category.items]
+
+
+class ScoreMark(Wire):
+    """One score of the history."""
+
+    timestamp: Moment
+    score: float
 
 
 def score(
@@ -249,6 +258,7 @@ def _checked(
         status=met,
         details=details,
         kind=item.kind,
+        check=item.check,
         **_evidence(item, attestation),
     )
 

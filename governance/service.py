@@ -25,6 +25,7 @@ from governance.lookout import Lookout, blindness
 from governance.loop import Loop
 from governance.metrics import PeriodMetrics
 from governance.outbox import OutboxRelay
+from governance.readiness_watch import ReadinessWatch
 from governance.store import Store
 from governance.tallies import TallyConsumer
 from rules.escalation import EscalationEngine
@@ -82,7 +83,19 @@ class StateService:
         self._tallying = Loop("tallies", self.tallies.turn, reset=self.tallies.close)
         self._relaying = Loop("outbox", self.relay.turn, reset=self.relay.close)
         self._looking = Loop("lookout", self.lookout.turn)
-        self._loops = (self._applying, self._tallying, self._looking, self._relaying)
+        self.readiness = ReadinessWatch(
+            self.desk,
+            wait=lambda seconds: self._assessing.wait(seconds),
+            is_stopping=lambda: self._assessing.is_stopping,
+        )
+        self._assessing = Loop("readiness", self.readiness.turn)
+        self._loops = (
+            self._applying,
+            self._tallying,
+            self._looking,
+            self._assessing,
+            self._relaying,
+        )
 
     def start(self) -> None:
         """Bring the database up to date and start the threads.

@@ -41,7 +41,11 @@ TEXT: Responses = {200: {"content": {"text/plain": {"schema": {"type": "string"}
 
 
 @router.get("/metrics", response_class=Response, responses=TEXT)
-def show_prometheus_metrics(request: Request) -> Response:
-    """Give all metrics to Prometheus, in its text format."""
+def show_prometheus_metrics(request: Request, service: AskService) -> Response:
+    """Give all metrics to Prometheus, in its text format.
+
+    That it asked is noted: monitoring counts towards readiness while it does.
+    """
+    service.desk.scrapes.note(service.desk.clock())
     text = generate_latest(request.app.state.registry)
     return Response(text, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})

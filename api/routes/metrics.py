@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Final
+from datetime import datetime, timedelta
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Query
 
 from api.asking import AskDesk, AskService
 from api.catalog import catalog
+from api.moments import SAYS, Edge, moment_of, period_of
 from api.openapi import problems
 from api.shapes import CatalogEntry
+from governance import handlers
 from governance.metrics import PeriodMetrics
-from schemas.errors import BadRequest
+from governance.metrics_history import Comparison
+from governance.rollups import Step
+from schemas.tallies import OVERALL
 
 router = APIRouter(prefix="/api/metrics", tags=["Metrics"])
 
 DAY: Final = timedelta(days=1)
 WEEK: Final = timedelta(days=7)
-YEARS: Final = range(1970, 2200)
-"""What a moment may be: outside, a mistyped year is more likely than an answer."""
+MONTH: Final = timedelta(days=30)
 
-Edge = Annotated[
-    datetime | None, Query(description="ISO 8601, like 2026-11-23T09:00:00Z; without zone: UTC.")
+From = Annotated[datetime | None, Query(alias="from", description=SAYS)]
+To = Annotated[datetime | None, Query(alias="to", description=SAYS)]
+Scope = Annotated[
+    str, Query(description="`*` for all, or `commandType=NAME`.", min_length=1, max_length=300)
 ]
+Points = Annotated[
+    Literal["minute", "hour", "day", "auto"],
+    Query(description="How long a point is; `auto` makes 200 points at most."),
+]
+Days = Annotated[int, Query(ge=1, le=366, description="How long each period is.")]
 
 
 @router.get("/latest", responses=problems("unavailable"))
@@ -45,27 +55,37 @@ def show_metrics(
     desk: AskDesk, service: AskService, start: Edge = None, end: Edge = None
 ) -> PeriodMetrics:
     """Show any period, by whole minutes of event time; the last 24 hours unless said otherwise."""
-    until = _moment(end, "end") or desk.clock()
-    since = _moment(start, "start") or until - DAY
-    if since >= until:
-        raise BadRequest("the period must end after it starts", field="start")
+    now, edges = desk.clock(), (moment_of(start, "start"), moment_of(end, "end"))
+    since, until = period_of(*edges, otherwise=(now - DAY, now))
     return service.metrics_between(since, until)
+
+
+@router.get("/history", responses=problems("bad_request", "invalid_request", "unavailable"))
+def show_metrics_history(
+    desk: AskDesk,
+    start: From = None,
+    end: To = None,
+    step: Points = "auto",
+    scope: Scope = OVERALL,
+) -> list[PeriodMetrics]:
+    """Show a point for each minute, hour or day (of UTC), oldest first, 2,000 at most.
+
+    The last 30 days unless said otherwise. Minutes are kept for 90 days, hours and days for good.
+    """
+    now, edges = desk.clock(), (moment_of(start, "from"), moment_of(end, "to"))
+    since, until = period_of(*edges, otherwise=(now - MONTH, now))
+    wanted = None if step == "auto" else Step(step)
+    return handlers.show_metrics_history(desk, since, until, step=wanted, scope=scope)
+
+
+@router.get("/compare", responses=problems("bad_request", "invalid_request", "unavailable"))
+def compare_metrics(desk: AskDesk, end: Edge = None, days: Days = 30) -> Comparison:
+    """Show a period beside the one before it, and what changed: month over month by default."""
+    until = moment_of(end, "end") or desk.clock()
+    return handlers.compare_metrics(desk, until, timedelta(days=days))
 
 
 @router.get("/catalog")
 def show_catalog() -> list[CatalogEntry]:
     """List every metric that a rule's condition may name, and how it is computed."""
     return catalog()
-
-
-def _moment(edge: datetime | None, name: str) -> datetime | None:
-    """Return an edge with its zone.
-
-    Raises:
-        BadRequest: its year cannot be meant.
-    """
-    if edge is None:
-        return None
-    if edge.year not in YEARS:
-        raise BadRequest(f"the year must be from {YEARS[0]} to {YEARS[-1]}", field=name)
-    return edge.replace(tzinfo=UTC) if edge.tzinfo is None else edge

@@ -12,6 +12,7 @@ from governance.handlers.autonomy import (
     show_phase_history,
     show_state,
 )
+from governance.handlers.checklist import attest_item, list_checklist, patch_item, show_item
 from governance.handlers.events import (
     count_events,
     explain_event,
@@ -21,11 +22,14 @@ from governance.handlers.events import (
     resolve_event,
 )
 from governance.handlers.first_boot import create
+from governance.handlers.metrics import compare_metrics, show_metrics_history, sum_up_minutes
 from governance.handlers.readiness import (
     assess,
     follow_readiness,
     last_assessment,
     latest_assessment,
+    list_scores,
+    show_readiness_diff,
 )
 from governance.handlers.rules import (
     add_rule,
@@ -46,6 +50,8 @@ __all__ = [
     "apply_action",
     "apply_actions",
     "assess",
+    "attest_item",
+    "compare_metrics",
     "count_events",
     "count_phase_entries",
     "create",
@@ -55,19 +61,26 @@ __all__ = [
     "last_assessment",
     "latest_assessment",
     "list_audit",
+    "list_checklist",
     "list_events",
     "list_events_between",
     "list_rule_versions",
     "list_rules",
+    "list_scores",
     "list_unresolved_events",
+    "patch_item",
     "patch_rule",
     "resolve_event",
     "resume_command_type",
     "roll_back",
     "show_audit_head",
+    "show_item",
+    "show_metrics_history",
     "show_phase_history",
+    "show_readiness_diff",
     "show_rule",
     "show_state",
+    "sum_up_minutes",
     "tell_blind",
     "tell_sees",
     "verify_audit",

@@ -8,8 +8,8 @@ from typing import Final
 from governance.advice import advised
 from governance.desk import Desk
 from governance.measured import MONTH, Facts, incident_period
-from governance.readiness import Assessment, score
-from governance.readiness_diff import has_moved
+from governance.readiness import Assessment, ScoreMark, score
+from governance.readiness_diff import ReadinessDiff, difference, has_moved
 from governance.store import Unit
 from schemas.rules import Action
 
@@ -58,6 +58,37 @@ def follow_readiness(desk: Desk) -> Assessment:
         with desk.store.writing() as unit:
             unit.readiness.save(found)
     return found
+
+
+def show_readiness_diff(desk: Desk, since: datetime) -> ReadinessDiff:
+    """Assess now, and return what moved since the last assessment at or before *since*.
+
+    Where the history begins later, it is compared with the first assessment.
+
+    Raises:
+        Unavailable: the database is busy or away.
+    """
+    after = assess(desk)
+    with desk.store.reading() as unit:
+        first = unit.readiness.latest(until=since) or unit.readiness.first_since(since)
+        before = first or after
+        return difference(
+            since,
+            before,
+            after,
+            between=unit.readiness.newest_first(since=before.timestamp, until=after.timestamp),
+            checklist={item.name: item for item in unit.readiness.checklist()},
+        )
+
+
+def list_scores(desk: Desk, start: datetime, end: datetime, *, limit: int) -> list[ScoreMark]:
+    """Return the newest *limit* scores that were kept in ``[start, end)``, oldest first.
+
+    Raises:
+        Unavailable: the database does not answer.
+    """
+    with desk.store.reading() as unit:
+        return unit.readiness.scores(start, end, limit=limit)
 
 
 def assessed_now(desk: Desk) -> Assessment:

@@ -1,43 +1,139 @@
-"""Counts by minute of event time and scope, which serve every window over hours and days."""
+"""Counts by minute, hour and day of event time and scope, which serve every longer window."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any, Final
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Row, Table, delete, func, literal, select
+from sqlalchemy.dialects import postgresql, sqlite
 
+from governance.rollups import Step, Stretch, stretches
+from governance.store.ladder_tables import metrics_days, metrics_hours
 from governance.store.tables import COUNTED, metrics_snapshots
 from governance.store.upsert import upsert
-from schemas.tallies import OVERALL, Counts
+from schemas.tallies import OVERALL, WIDTH, Counts
 from schemas.wire import iso, iso_ms
 
 MINUTE = 60_000
 """Milliseconds in a row's period."""
 
+TABLES: Final[dict[Step, Table]] = {
+    Step.MINUTE: metrics_snapshots,
+    Step.HOUR: metrics_hours,
+    Step.DAY: metrics_days,
+}
+
+BEGINNINGS: Final = (
+    (Step.HOUR, Step.MINUTE, 13, ":00:00.000Z"),
+    (Step.DAY, Step.HOUR, 10, "T00:00:00.000Z"),
+)
+"""What is summed up into what, and how the moment of the one makes that of the other."""
+
 
 class MinuteShelf:
-    """Adds to the minutes and sums them up."""
+    """Adds to the minutes, hours and days, and sums them up."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def add(self, counts: Mapping[tuple[int, str], Sequence[int]]) -> None:
-        """Add increments, by (minute since 1970, scope); a late one lands in its own minute."""
-        rows = [
-            {
-                "timestamp": iso_ms(minute * MINUTE),
-                "scope": scope,
-                **dict(zip(COUNTED, row, strict=True)),
-            }
-            for (minute, scope), row in sorted(counts.items())
-        ]
-        upsert(self._connection, metrics_snapshots, rows, adding=COUNTED)
+        """Add increments, by (minute since 1970, scope); a late one lands in its own minute.
+
+        Its hour and its day grow with it.
+        """
+        for step, table in TABLES.items():
+            rows = [
+                {
+                    "timestamp": iso_ms(beginning),
+                    "scope": scope,
+                    **dict(zip(COUNTED, row, strict=True)),
+                }
+                for (beginning, scope), row in sorted(_by(step, counts).items())
+            ]
+            upsert(self._connection, table, rows, adding=COUNTED)
 
     def total(self, start: datetime, end: datetime, *, scope: str = OVERALL) -> Counts:
-        """Return the sum of the minutes that begin in ``[start, end)``."""
-        table = metrics_snapshots.c
-        wanted = select(*(func.coalesce(func.sum(table[name]), 0) for name in COUNTED)).where(
-            table.scope == scope, table.timestamp >= iso(start), table.timestamp < iso(end)
+        """Return the sum of the minutes that begin in ``[start, end)``.
+
+        Whole hours and days are read as such, so that a quarter is a hundred rows.
+        """
+        found = [self._sum(stretch, scope) for stretch in stretches(start, end)]
+        return [sum(column) for column in zip(*found, strict=True)] or [0] * WIDTH
+
+    def rows(self, stretch: Stretch, *, scope: str = OVERALL) -> dict[str, Counts]:
+        """Return the rows of *stretch* by their moments; those that count nothing are left out."""
+        table = TABLES[stretch.step].c
+        wanted = select(table.timestamp, *(table[name] for name in COUNTED)).where(
+            *_within(TABLES[stretch.step], stretch, scope)
         )
-        return [int(number) for number in self._connection.execute(wanted).one()]
+        return {row[0]: list(row[1:]) for row in self._connection.execute(wanted)}
+
+    def is_summed_up(self) -> bool:
+        """Whether no minute is older than the hours; false where older ones came in by SQL."""
+        minute, hour, day = (
+            self._connection.execute(select(func.min(table.c.timestamp))).scalar()
+            for table in TABLES.values()
+        )
+        return minute is None or bool(hour and day and hour <= minute and day <= minute)
+
+    def sum_up(self) -> None:
+        """Make hours of minutes and days of hours where they hold less; safe to repeat.
+
+        `add` keeps them equal; this is for minutes that it never saw.
+        """
+        for coarse, fine, length, rest in BEGINNINGS:
+            source = TABLES[fine].c
+            beginning = func.substr(source.timestamp, 1, length) + literal(rest)
+            sums = (func.sum(source[name]) for name in COUNTED)
+            wanted = select(beginning, source.scope, *sums).where(source.timestamp != "")
+            self._raise_to(TABLES[coarse], wanted.group_by(beginning, source.scope))
+
+    def drop_minutes(self, before: datetime) -> int:
+        """Delete the minutes that begin before *before*, and return how many rows they were.
+
+        Their hours and days stay.
+        """
+        gone = delete(metrics_snapshots).where(metrics_snapshots.c.timestamp < iso(before))
+        return self._connection.execute(gone).rowcount
+
+    def _sum(self, stretch: Stretch, scope: str) -> Counts:
+        """Return the sum of the rows of *stretch*."""
+        table = TABLES[stretch.step]
+        sums = (func.coalesce(func.sum(table.c[name]), 0) for name in COUNTED)
+        wanted = select(*sums).where(*_within(table, stretch, scope))
+        row: Row[Any] = self._connection.execute(wanted).one()
+        return [int(number) for number in row]
+
+    def _raise_to(self, table: Table, wanted: Any) -> None:
+        """Insert what *wanted* selects; a row that is there is raised to it, never lowered."""
+        is_postgres = self._connection.dialect.name == "postgresql"
+        put = (postgresql.insert if is_postgres else sqlite.insert)(table)
+        put = put.from_select(["timestamp", "scope", *COUNTED], wanted)
+        greatest = func.greatest if is_postgres else func.max
+        kept = {name: greatest(table.c[name], put.excluded[name]) for name in COUNTED}
+        self._connection.execute(
+            put.on_conflict_do_update(index_elements=["timestamp", "scope"], set_=kept)
+        )
+
+
+def _by(
+    step: Step, counts: Mapping[tuple[int, str], Sequence[int]]
+) -> dict[tuple[int, str], Sequence[int]]:
+    """Return *counts* by (ms since 1970 of the beginning of its *step*, scope)."""
+    found: dict[tuple[int, str], Sequence[int]] = {}
+    for (minute, scope), row in counts.items():
+        key = (minute * MINUTE // step.milliseconds * step.milliseconds, scope)
+        before = found.get(key)
+        found[key] = [a + b for a, b in zip(before, row, strict=True)] if before else row
+    return found
+
+
+def _within(table: Table, stretch: Stretch, scope: str) -> tuple[Any, ...]:
+    """Return the conditions on the rows of *stretch*."""
+    return (
+        table.c.scope == scope,
+        table.c.timestamp >= iso_ms(stretch.first),
+        table.c.timestamp < iso_ms(stretch.last),
+    )

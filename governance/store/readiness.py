@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Select, func, insert, select, update
 from sqlalchemy.engine import RowMapping
 
 from governance.checklist import Attestation, ChecklistItem
-from governance.readiness import Assessment
+from governance.readiness import Assessment, ScoreMark
 from governance.store.ladder_tables import attestations, checklist_items
 from governance.store.moments import read_moment
 from governance.store.tables import readiness_assessments
@@ -66,16 +66,6 @@ class ReadinessShelf:
         found = [_attestation(row) for row in self._connection.execute(wanted).mappings()]
         return {attestation.item: attestation for attestation in found}
 
-    def attestations(self, item: str, *, limit: int = 100) -> list[Attestation]:
-        """Return the attestations of *item*, newest first."""
-        wanted = (
-            select(attestations)
-            .where(attestations.c.item == item)
-            .order_by(attestations.c.seq.desc())
-            .limit(limit)
-        )
-        return [_attestation(row) for row in self._connection.execute(wanted).mappings()]
-
     def save(self, assessment: Assessment) -> None:
         """Add an assessment."""
         self._connection.execute(
@@ -114,6 +104,22 @@ class ReadinessShelf:
         if until is not None:
             wanted = wanted.where(table.timestamp <= iso(until))
         return self._read(wanted)
+
+    def scores(self, start: datetime, end: datetime, *, limit: int) -> list[ScoreMark]:
+        """Return the newest *limit* scores that were kept in ``[start, end)``, oldest first."""
+        table = readiness_assessments.c
+        wanted = (
+            select(table.timestamp, table.score)
+            .where(
+                table.timestamp >= iso(start),
+                table.timestamp < iso(end),
+                table.score.is_not(None),
+            )
+            .order_by(table.timestamp.desc(), table.id.desc())
+            .limit(limit)
+        )
+        found = self._connection.execute(wanted).all()
+        return [ScoreMark(timestamp=read_moment(at), score=score) for at, score in reversed(found)]
 
     def _read(self, wanted: Select[tuple[str]]) -> Iterator[Assessment]:
         """Return the assessments that can be read among *wanted*, a few in memory at a time."""

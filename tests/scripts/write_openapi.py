@@ -17,7 +17,8 @@ SNAPSHOT = Path(__file__).parents[2] / "docs" / "openapi.json"
 
 def present_document() -> dict[str, Any]:
     """Return the OpenAPI document of the code as it is; nothing is opened or started for it."""
-    settings = Settings(kafka_bootstrap_servers="unused:1", database_url=SecretStr("sqlite://"))
+    nowhere = SecretStr("postgresql://nobody@127.0.0.1:1/nothing")
+    settings = Settings(kafka_bootstrap_servers="127.0.0.1:1", database_url=nowhere)
     return create_app(StateService(settings), settings).openapi()
 
 
