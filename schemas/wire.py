@@ -45,8 +45,8 @@ def iso_ms(moment: int) -> str:
 
 
 def from_ms(moment: int) -> datetime:
-    """Return *moment* (ms since 1970 UTC) as an aware datetime."""
-    return datetime.fromtimestamp(moment / 1000, UTC)
+    """Return *moment* (ms since 1970 UTC) as an aware datetime, exactly."""
+    return datetime.fromtimestamp(moment // 1000, UTC).replace(microsecond=moment % 1000 * 1000)
 
 
 def to_ms(moment: datetime) -> int:
