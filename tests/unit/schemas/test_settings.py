@@ -1,0 +1,120 @@
+"""Settings: which name is read, and what a wrong value is answered with."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas.errors import BadSetting
+from schemas.settings import Settings, load_settings, variable_of
+
+
+@pytest.fixture(autouse=True)
+def empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Let no setting of this machine reach the test."""
+    for name in os.environ:
+        if name.startswith("GOVERNANCE_") or name in {"HOST", "PORT", "LOG_LEVEL", "DATABASE_URL"}:
+            monkeypatch.delenv(name)
+    monkeypatch.delenv("KAFKA_BOOTSTRAP_SERVERS", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_defaults_are_safe_to_serve() -> None:
+    """Without any setting everything listens on loopback only."""
+    settings = load_settings()
+    assert settings.check_safe() is settings
+    assert (settings.port, settings.topic("rules")) == (4007, "governance.rules")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "field", "found"),
+    [
+        ("GOVERNANCE_PORT", "4010", "port", 4010),
+        ("PORT", "4010", "port", 4010),
+        ("GOVERNANCE_TOPIC_PREFIX", "", "topic_prefix", ""),
+        ("KAFKA_BOOTSTRAP_SERVERS", "a:1,b:2", "kafka_bootstrap_servers", "a:1,b:2"),
+        ("GOVERNANCE_KAFKA_BOOTSTRAP_SERVERS", "a:1", "kafka_bootstrap_servers", "a:1"),
+        ("GOVERNANCE_DB_PATH", "x.db", "db_path", Path("x.db")),
+        ("LOG_LEVEL", "debug", "log_level", "debug"),
+        ("GOVERNANCE_TICKS", "false", "ticks", False),
+    ],
+)
+def test_a_setting_is_read_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, field: str, found: Any
+) -> None:
+    """Under its own name, or a plain one that installations use already."""
+    monkeypatch.setenv(variable, value)
+    assert getattr(load_settings(), field) == found
+
+
+def test_our_own_name_goes_before_the_plain_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine's PORT may be meant for something else."""
+    monkeypatch.setenv("PORT", "1")
+    monkeypatch.setenv("GOVERNANCE_PORT", "2")
+    assert load_settings().port == 2
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("GOVERNANCE_PORT", "70000"),
+        ("PORT", "http"),
+        ("GOVERNANCE_TOPIC_PREFIX", "no blanks"),
+        ("GOVERNANCE_BUSINESS_TIMEZONE", "Mars/Olympus"),
+        ("GOVERNANCE_WORKER_ID", "a/b"),
+        ("GOVERNANCE_FLUSH_MILLISECONDS", "0"),
+        ("LOG_LEVEL", "loud"),
+    ],
+)
+def test_a_wrong_setting_is_named(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    """The error names a variable that people can set."""
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(BadSetting) as refused:
+        load_settings()
+    assert refused.value.setting in {variable, f"GOVERNANCE_{variable}"}
+
+
+def test_an_override_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a command line says is meant for now."""
+    monkeypatch.setenv("GOVERNANCE_PORT", "2")
+    assert load_settings(port=3).port == 3
+
+
+@pytest.mark.parametrize(("field", "variable"), [("host", "HOST"), ("worker_host", "WORKER_HOST")])
+@pytest.mark.parametrize("host", ["0.0.0.0", "10.0.0.1", "example.com", "::"])
+def test_an_open_port_is_refused(field: str, variable: str, host: str) -> None:
+    """Nothing serves beyond loopback while nobody must say who they are."""
+    with pytest.raises(BadSetting, match=f"{variable}.*reachable from other machines"):
+        load_settings(**{field: host}).check_safe()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
+def test_loopback_is_safe(host: str) -> None:
+    """Every way to write it."""
+    settings = load_settings(host=host, worker_host=host)
+    assert settings.check_safe() is settings
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql"])
+def test_a_database_address_reaches_the_driver_and_nobody_else(scheme: str) -> None:
+    """Both common spellings work, and no print shows the password."""
+    settings = load_settings(database_url=f"{scheme}://me:secret@db/x")
+    assert settings.sql_url == "postgresql+psycopg://me:secret@db/x"
+    assert "secret" not in repr(settings)
+
+
+def test_without_a_database_address_the_file_is_used() -> None:
+    """SQLite needs nothing but a path."""
+    assert load_settings(db_path=Path("x/y.db")).sql_url == "sqlite:///x/y.db"
+
+
+def test_every_setting_has_a_variable() -> None:
+    """The name in an error is one that can be set."""
+    assert variable_of("worker_id") == "GOVERNANCE_WORKER_ID"
+    assert variable_of("HOST") == "HOST"
+    assert all(variable_of(name).isupper() for name in Settings.model_fields)
