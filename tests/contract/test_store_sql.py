@@ -34,6 +34,11 @@ WHERE id = 1
 Sql = Callable[[str], None]
 
 
+def acts_of(desk: Desk) -> list[str]:
+    """Return what was done last, newest first."""
+    return [entry.act for entry in handlers.list_audit(desk, limit=10)]
+
+
 @pytest.fixture
 def sql(database_url: str, desk: Desk) -> Iterator[Sql]:
     """Return what an operator's own SQL client does, beside the running service."""
@@ -121,7 +126,7 @@ def test_the_runbooks_rollback_is_put_in_force(desk: Desk, sql: Sql) -> None:
     assert (state.current_phase, state.autonomy_epoch) == (Phase.L3, 2)
     assert state.phase_start_date == NOON + timedelta(minutes=5)
     assert states(desk, "epoch/2")
-    assert handlers.list_audit(desk, limit=1)[0].act == Act.STATE_ADOPTED
+    assert Act.STATE_ADOPTED in acts_of(desk)[:2]
     assert handlers.show_phase_history(desk)[0]["actor"] == "sql"
     assert handlers.adopt_sql_changes(later) == Found()
 
@@ -153,8 +158,9 @@ def test_a_trip_is_never_built_on_a_change_that_nobody_wrote_down(desk: Desk, sq
     promote(desk, Phase.L4, "SET_POWER")
     sql(ROLL_BACK)
     handlers.apply_action(desk, trip())
-    acts = [entry.act for entry in handlers.list_audit(desk, limit=3)]
-    assert acts == [Act.TYPE_PAUSED, Act.TRIP_APPLIED, Act.STATE_ADOPTED]
+    meant = (Act.TYPE_PAUSED, Act.TRIP_APPLIED, Act.STATE_ADOPTED)
+    acts = [act for act in acts_of(desk) if act in meant]
+    assert acts[:3] == list(meant)
     assert handlers.show_state(desk).autonomy_epoch == 3
 
 
