@@ -160,11 +160,26 @@ def decode(value: bytes | None) -> Any:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
         raise BadRecord("invalid", f"{where}: {first['msg']}") from None
-    if isinstance(found, BreakerAction) and _pauses_nothing(found):
-        raise BadRecord("invalid", "a pause that names no command type")
+    if isinstance(found, BreakerAction):
+        _check(found, value or b"")
     return found
 
 
-def _pauses_nothing(action: BreakerAction) -> bool:
-    """Whether *action* pauses a command type without saying which."""
-    return action.action is Action.PAUSE_COMMAND_TYPE and not action.command_type
+def _check(action: BreakerAction, value: bytes) -> None:
+    """Refuse an action that cannot be carried out, or that no database would hold.
+
+    A record that only the database refuses would be tried for ever, and hold up all behind it.
+
+    Raises:
+        BadRecord: says what is wrong with it.
+    """
+    pauses = action.action is Action.PAUSE_COMMAND_TYPE
+    for wrong, problem in (
+        (pauses and not action.command_type, "a pause that names no command type"),
+        (b"\\u0000" in value, "a NUL character"),
+        (not 0 < action.rule_version < 2**31, "a version that is no version"),
+        (not 0 <= (action.epoch or 0) < 2**63, "an epoch that is no epoch"),
+        (not 2000 <= action.decided_at.year < 3000, "a moment outside all memory"),
+    ):
+        if wrong:
+            raise BadRecord("invalid", problem)

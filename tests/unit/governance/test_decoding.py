@@ -32,3 +32,21 @@ def test_a_pause_of_nothing_is_a_bad_record() -> None:
     nobody = trip(None, Action.PAUSE_COMMAND_TYPE)
     with pytest.raises(BadRecord, match="names no command type"):
         decode(nobody.to_bytes())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"rule_version": 2**31},
+        {"rule_version": 0},
+        {"epoch": 2**63},
+        {"epoch": -1},
+        {"scope": "SET\0POWER"},
+        {"decided_at": NOON.replace(year=1)},
+        {"decided_at": NOON.replace(year=9999)},
+    ],
+)
+def test_what_no_database_would_hold_is_a_bad_record(change: dict[str, object]) -> None:
+    """One such record is passed over, instead of holding up every action behind it."""
+    with pytest.raises(BadRecord):
+        decode(trip().model_copy(update=change).to_bytes())
