@@ -65,6 +65,9 @@ def bounds(window: int, at: int) -> tuple[int, int]:
     return ring.edge(at, window) * ring.resolution, at
 
 
+_NOTHING: Final = (0,) * WIDTH
+
+
 def zero() -> array[int]:
     """Return a row of counts, all 0."""
     return array("q", bytes(8 * WIDTH))
@@ -133,7 +136,7 @@ class Panes:
         for window in sorted(wanted - self.totals.keys()):
             total = Total(window, at)
             for pane, row in self.rings[total.ring].items():
-                total.add(pane, [(column, row[column]) for column in range(WIDTH) if row[column]])
+                total.add(pane, _sparse(row))
             self.totals[window] = total
 
     def add(self, second: int, increments: Increments) -> None:
@@ -143,7 +146,7 @@ class Panes:
             pane = moment // ring.resolution
             row = self.rings[position].get(pane)
             if row is None:
-                row = self.rings[position][pane] = zero()
+                row = self.rings[position][pane] = array("I", _NOTHING)
             for column, number in increments:
                 row[column] += number
             self.changed.add((position, pane))
@@ -153,9 +156,20 @@ class Panes:
     def put(self, ring: int, rows: Iterable[tuple[int, Increments]]) -> None:
         """Set panes to what was stored of them; windows are to be tracked afterwards."""
         for pane, increments in rows:
-            row = self.rings[ring][pane] = zero()
+            row = self.rings[ring][pane] = array("I", _NOTHING)
             for column, number in increments:
                 row[column] = number
+
+    def stored(self, *, full: bool) -> list[list[tuple[int, list[tuple[int, int]]]]]:
+        """Return, per ring, the panes that changed since the last call, or all of them."""
+        changed, self.changed = self.changed, set()
+        return [
+            [(pane, _sparse(panes[pane])) for pane in sorted(which) if pane in panes]
+            for panes, which in (
+                (panes, panes if full else [pane for ring, pane in changed if ring == position])
+                for position, panes in enumerate(self.rings)
+            )
+        ]
 
     def slide(self, at: int) -> None:
         """Let every window move to *at*, and forget panes that no window can reach."""
@@ -180,30 +194,30 @@ class Panes:
     def counts_since(self, window: int, baseline: Baseline) -> array[int]:
         """Return what is inside *window* and was added after *baseline* was taken."""
         total = self.totals[window]
-        if not baseline.cuts(total.edge):
+        if not baseline.cuts(total.ring, total.edge):
             return total.counts
-        edge = max(total.edge, baseline.pane)
+        mark = baseline.marks[total.ring]
+        edge = max(total.edge, mark.pane)
         counts = zero()
         for pane, row in self.rings[total.ring].items():
             if pane >= edge:
                 for column in range(WIDTH):
                     counts[column] += row[column]
-        for pane, increments in baseline.held:
+        for pane, increments in mark.held:
             if pane >= edge:
                 for column, number in increments:
                     counts[column] -= number
         return counts
 
-    def baseline(self, window: int, at: int) -> Baseline:
+    def baseline(self, at: int) -> Baseline:
         """Return a mark such that `counts_since` it sees only what is added from now on."""
-        position = ring_of(window)
-        pane = at // RINGS[position].resolution
-        held = tuple(
-            (index, tuple((column, row[column]) for column in range(WIDTH) if row[column]))
-            for index, row in sorted(self.rings[position].items())
-            if index >= pane
-        )
-        return Baseline(at, RINGS[position].resolution, pane, held)
+        marks = []
+        for ring, panes in zip(RINGS, self.rings, strict=True):
+            pane = at // ring.resolution
+            later = [index for index in panes if index >= pane]
+            held = tuple((index, tuple(_sparse(panes[index]))) for index in sorted(later))
+            marks.append(Mark(pane, held))
+        return Baseline(at, tuple(marks))
 
     def moves_at(self) -> int | None:
         """Return when (ms) some window next changes by time alone, or None if all are empty."""
@@ -223,20 +237,32 @@ class Panes:
 
 
 @dataclass(frozen=True, slots=True)
-class Baseline:
-    """What a window held when people resolved its breaker: that no longer counts against it.
+class Mark:
+    """A baseline in one ring: panes before ``pane`` no longer count, of later ones not ``held``."""
 
-    Panes before ``pane`` no longer count at all; of the later ones, ``held`` was there already.
-    """
-
-    at: int
-    resolution: int
     pane: int
     held: tuple[tuple[int, tuple[tuple[int, int], ...]], ...] = ()
 
-    def cuts(self, edge: int) -> bool:
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What there was when people resolved a breaker: that no longer counts against it.
+
+    One mark per ring, so that the rule's window may change later.
+    """
+
+    at: int
+    marks: tuple[Mark, ...]
+
+    def cuts(self, ring: int, edge: int) -> bool:
         """Return whether a window whose oldest pane is *edge* still holds what must not count."""
-        return self.pane > edge or any(pane >= edge for pane, _ in self.held)
+        mark = self.marks[ring]
+        return mark.pane > edge or any(pane >= edge for pane, _ in mark.held)
+
+
+def _sparse(row: array[int]) -> list[tuple[int, int]]:
+    """Return a row of counts without its zeros."""
+    return [(column, number) for column, number in enumerate(row) if number]
 
 
 def _between(panes: Mapping[int, array[int]], start: int, stop: int) -> list[int]:

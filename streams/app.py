@@ -186,7 +186,7 @@ class StreamApp(faust.App):
             duties.flush_for_ever(self, self.judging),
             duties.tick_for_ever(self),
             duties.watch_for_ever(self),
-            self.control.follow(self.tell),
+            self.control.follow(self.tell, seen=self._seen, confirm=self._confirm),
         ):
             self._duties.append(asyncio.ensure_future(self.or_leave(duty)))
 
@@ -243,6 +243,19 @@ class StreamApp(faust.App):
         """Let both sides hear what people decided."""
         for side in self.sides:
             await side.tell(news)
+
+    def _seen(self) -> int:
+        """Return the latest moment of the log's clock that this worker has read of."""
+        return max((judge.seen for judge in self.judging.states), default=0)
+
+    async def _confirm(self, moment: int) -> None:
+        """Let judges go on: all that was decided by *moment* of the log's clock is known.
+
+        A decision takes effect a lead after it was made. Half of that is given to judges, the
+        other half to the way from the state service to Kafka.
+        """
+        upto = moment + self.settings.control_lead_milliseconds // 2
+        await self.judging.checkpoints.each(lambda judge: judge.trust(upto))
 
     async def _rebalanced(self, *_: Any, **__: Any) -> None:
         """Recover the partitions that are ours now (awaited by Faust before any record comes)."""

@@ -11,7 +11,7 @@ no transaction, since all that is published and stored is a function of the log 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, Protocol, TypeVar
 
@@ -201,8 +201,9 @@ class Checkpoints(Generic[S]):
         self.due.clear()
         await asyncio.gather(*(self.flush(partition) for partition in list(self.parts)))
 
-    async def each(self, change: Callable[[S], Awaitable[None] | None]) -> None:
-        """Let *change* at every state while nothing else is at it."""
+    async def each(self, change: Callable[[S], None]) -> None:
+        """Let *change* at every state while nothing else is at it; publish what follows."""
         for part in list(self.parts.values()):
             async with part.lock:
                 change(part.state)
+                await self._hand_over(part, part.state.advance())

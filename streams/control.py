@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from pydantic import ValidationError
@@ -22,6 +23,9 @@ from streams.judge import Resolution
 from streams.rulebook import Entry
 
 log = logging.getLogger(__name__)
+
+CONFIRM_EVERY: Final = 0.2
+"""Seconds between two looks at the ends of the control topics."""
 
 
 def entry_of(version: RuleVersion) -> Entry:
@@ -61,24 +65,43 @@ class Control:
         self._consumer = consumer
         self._rules = TopicPartition(rules, 0)
         self._state = TopicPartition(state, 0)
+        self._tps = [self._rules, self._state]
 
     async def load(self) -> None:
         """Read both topics to their present ends."""
-        tps = [self._rules, self._state]
-        self._consumer.assign(tps)
-        await self._consumer.seek_to_beginning(*tps)
-        ends = await self._consumer.end_offsets(tps)
-        while [tp for tp in tps if await self._consumer.position(tp) < ends[tp]]:
-            self.known.extend(await self._poll(500))
+        self._consumer.assign(self._tps)
+        await self._consumer.seek_to_beginning(*self._tps)
+        self.known = await self._catch_up()
 
-    async def follow(self, tell: Callable[[News], Awaitable[None]]) -> None:
-        """Tell of everything new, for ever."""
+    async def follow(
+        self,
+        tell: Callable[[News], Awaitable[None]],
+        *,
+        seen: Callable[[], int],
+        confirm: Callable[[int], Awaitable[None]],
+    ) -> None:
+        """Tell of everything new, for ever, and confirm how far that is the whole truth.
+
+        *seen* is the latest moment of the log's clock that this worker has read of. Whatever
+        was in the control topics by then is known once their ends, asked for afterwards, have
+        been read: so that moment is confirmed, whatever anybody's own clock says.
+        """
         while True:
-            news = await self._poll(1_000)
+            moment = seen()
+            news = await self._catch_up()
             if news:
                 self.known.extend(news)
                 await tell(news)
-            await asyncio.sleep(0)
+            await confirm(moment)
+            await asyncio.sleep(CONFIRM_EVERY)
+
+    async def _catch_up(self) -> News:
+        """Read to the ends that the topics have now, and return what is new."""
+        news = News()
+        ends = await self._consumer.end_offsets(self._tps)
+        while [tp for tp in self._tps if await self._consumer.position(tp) < ends[tp]]:
+            news.extend(await self._poll(500))
+        return news
 
     async def _poll(self, timeout_ms: int) -> News:
         """Return what one poll brought."""

@@ -70,13 +70,11 @@ class StoredBreaker(msgspec.Struct, array_like=True, frozen=True):
 
 
 class StoredBaseline(msgspec.Struct, array_like=True, frozen=True):
-    """What a window held when people resolved the breaker of ``rule``."""
+    """What a scope held when people resolved the breaker of ``rule``: a mark per ring."""
 
     rule: str
     at: int
-    resolution: int
-    pane: int
-    held: list[tuple[int, Sparse]]
+    marks: list[tuple[int, list[tuple[int, Sparse]]]]
 
 
 class Kept(msgspec.Struct, array_like=True, frozen=True):
@@ -90,7 +88,10 @@ class Kept(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Unit(msgspec.Struct, array_like=True, frozen=True):
-    """What changed in one scope; all of it if ``full``. Panes are absolute, per ring."""
+    """What changed in one scope; all of it if ``full``. Panes are absolute, per ring.
+
+    ``samples`` None means that they are as they were.
+    """
 
     key: str
     full: bool
@@ -98,7 +99,7 @@ class Unit(msgspec.Struct, array_like=True, frozen=True):
     panes: list[list[tuple[int, Sparse]]]
     breakers: list[StoredBreaker]
     baselines: list[StoredBaseline]
-    samples: list[list[Kept]]
+    samples: list[list[Kept]] | None
 
 
 class Trail(msgspec.Struct, array_like=True, frozen=True):

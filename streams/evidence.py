@@ -8,7 +8,6 @@ from rules.live import LiveRule
 from rules.windows import RINGS, bounds, ring_of
 from schemas.actions import BreakerAction, Evidence, LogRange, Reading
 from schemas.tallies import EARLINESS, OVERALL, PANE, SAMPLES, dimension_of, value_of
-from schemas.topics import COMMAND_EVENTS
 from schemas.wire import from_ms
 from streams.deltas import Kept
 from streams.scope import Scope
@@ -22,10 +21,14 @@ def action_of(
     at: int,
     action_id: str,
     trails: Mapping[int, Trail],
+    topic: str,
     epoch: int | None,
 ) -> BreakerAction:
-    """Return the action of the breaker of *live* on *scope*, which opened at *at*."""
-    evidence = evidence_of(live, scope, at=at, trails=trails)
+    """Return the action of the breaker of *live* on *scope*, which opened at *at*.
+
+    *topic* is the full name of the topic that *trails* index.
+    """
+    evidence = evidence_of(live, scope, at=at, trails=trails, topic=topic)
     return BreakerAction(
         id=action_id,
         rule=live.rule.summary(),
@@ -42,7 +45,9 @@ def action_of(
     )
 
 
-def evidence_of(live: LiveRule, scope: Scope, *, at: int, trails: Mapping[int, Trail]) -> Evidence:
+def evidence_of(
+    live: LiveRule, scope: Scope, *, at: int, trails: Mapping[int, Trail], topic: str
+) -> Evidence:
     """Return what *live* sees of *scope* at *at*, with the events and records behind it."""
     counts = list(scope.counts(live))
     readings = live.condition.readings(counts)
@@ -59,7 +64,9 @@ def evidence_of(live: LiveRule, scope: Scope, *, at: int, trails: Mapping[int, T
         readings=readings,
         samples=_samples(readings),
         command_ids=[kept.id for kept in _bad_events(live, scope, start)],
-        log=[_range(trail, ring_of(live.window), start) for _, trail in sorted(trails.items())],
+        log=[
+            _range(trail, topic, ring_of(live.window), start) for _, trail in sorted(trails.items())
+        ],
     )
 
 
@@ -75,7 +82,8 @@ def _bad_events(live: LiveRule, scope: Scope, start: int) -> Sequence[Kept]:
     baseline = scope.baseline(live)
     if baseline is not None:
         since = baseline.at
-        start = max(start, baseline.pane * baseline.resolution)
+        ring = ring_of(live.window)
+        start = max(start, baseline.marks[ring].pane * RINGS[ring].resolution)
     inside = [
         kept
         for kind in live.condition.sample_classes
@@ -85,11 +93,11 @@ def _bad_events(live: LiveRule, scope: Scope, start: int) -> Sequence[Kept]:
     return sorted(inside, key=lambda kept: (kept.step, kept.partition, kept.offset))[-SAMPLES:]
 
 
-def _range(trail: Trail, ring: int, start: int) -> LogRange:
+def _range(trail: Trail, topic: str, ring: int, start: int) -> LogRange:
     """Return the offsets between which every record of the window lies."""
     earliest = start - EARLINESS - RINGS[0].resolution
     return LogRange(
-        topic=COMMAND_EVENTS.name,
+        topic=topic,
         partition=trail.partition,
         from_=trail.since(ring, earliest),
         upto=trail.offset,

@@ -27,11 +27,12 @@ from rules.breaker import CLOSED_BREAKER, advance, due, resolve
 from rules.live import LiveRule
 from rules.verdict import Verdict
 from schemas.actions import BreakerAction
-from schemas.tallies import STEP, Cut, Cuts
-from schemas.topics import BREAKER_ACTIONS
+from schemas.tallies import STEP, Cuts
+from schemas.topics import BREAKER_ACTIONS, COMMAND_EVENTS
 from streams.batch import Batch, Gap, Output
 from streams.deltas import FROM_THE_BEGINNING, JudgeDelta, decode_judge
 from streams.evidence import action_of
+from streams.merge import Merge
 from streams.rulebook import Entry, Rulebook
 from streams.scope import Scope
 from streams.trail import Trail
@@ -43,10 +44,6 @@ SCOPES: Final = 20_000
 """Scopes that one judge keeps at most; beyond, those silent for longest are forgotten."""
 
 _decode: Final = msgspec.msgpack.Decoder(Cuts).decode
-
-
-class Hole(Exception):
-    """A cut is missing from ``tallies``: what follows cannot be judged."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -62,8 +59,16 @@ class Resolution:
 class Judge:
     """The windows and breakers of the scopes of one tallies partition, judged up to ``at``."""
 
-    def __init__(self, partition: int, *, source_partitions: int, pos: int = 0) -> None:
+    def __init__(
+        self,
+        partition: int,
+        *,
+        source_partitions: int,
+        pos: int = 0,
+        topic: str = COMMAND_EVENTS.name,
+    ) -> None:
         self.partition = partition
+        self.topic = topic
         self.source_partitions = source_partitions
         self.pos = pos
         self.at = 0
@@ -75,10 +80,9 @@ class Judge:
         self.is_restored = False
         self.busy_at = 0
         self._is_ready = False
-        self._received: dict[int, int] = {}
-        self._applied: dict[int, int] = {}
-        self._waiting: dict[int, deque[tuple[Cut, int]]] = {}
+        self._merge = Merge(source_partitions)
         self._due: list[tuple[int, str]] = []
+        self._trusted: int | None = None
         self._hold: int | None = None
         self._hold_in: JudgeDelta | None = None
         self._rulebook = Rulebook()
@@ -112,7 +116,7 @@ class Judge:
             raise Gap(self.pos, offsets[0])
         for offset, value in zip(offsets, batch.values, strict=True):
             if offset >= self.pos and value:
-                self._take(_decode(value), offset)
+                self._merge.take(_decode(value), offset)
         self.pos = offsets[-1] + 1
         return self.advance()
 
@@ -120,32 +124,20 @@ class Judge:
         """Accept that the log has no records between ``pos`` and *offset*."""
         self.pos = offset
 
-    def _take(self, cuts: Cuts, offset: int) -> None:
-        """Queue the cuts that are new; a repeat of one is skipped, whoever sent it."""
-        source = cuts.partition
-        waiting = self._waiting.setdefault(source, deque())
-        for cut in cuts.cuts:
-            received = self._received.get(source)
-            if received is not None and cut.upto <= received:
-                continue
-            if received is not None and cut.frm != received:
-                raise Hole(
-                    f"source partition {source}: after cut {received} came one from {cut.frm}"
-                )
-            self._received[source] = cut.upto
-            waiting.append((cut, offset))
+    @property
+    def resume(self) -> int:
+        """Return the offset from which tallies must be read again to rebuild what waits."""
+        return self._merge.oldest_offset(self.pos)
 
     @property
     def frontier(self) -> int | None:
         """Return the T up to which every source partition has published its cuts."""
-        if len(self._received) < self.source_partitions:
-            return None
-        return min(self._received.values())
+        return self._merge.frontier
 
     @property
-    def resume(self) -> int:
-        """Return the offset from which tallies must be read again to rebuild what waits."""
-        return min((queue[0][1] for queue in self._waiting.values() if queue), default=self.pos)
+    def seen(self) -> int:
+        """Return the latest moment (ms) of the log's clock that any tally told of."""
+        return self._merge.seen
 
     def advance(self) -> list[Output]:
         """Judge every T that can be judged; return the actions, in order of T."""
@@ -153,8 +145,12 @@ class Judge:
         if frontier is None:
             return []
         if self.first is None:
-            self.first = max(queue[0][0].frm for queue in self._waiting.values())
-        limit = frontier if self._hold is None else min(frontier, self._hold - STEP)
+            self.first = self._merge.first
+        limit = min(
+            frontier,
+            frontier if self._hold is None else self._hold - STEP,
+            frontier if self._trusted is None else self._trusted,
+        )
         outputs: list[Output] = []
         while (at := self._next(limit)) is not None:
             outputs += self._step(at)
@@ -163,7 +159,8 @@ class Judge:
 
     def _next(self, limit: int) -> int | None:
         """Return the next T, not above *limit*, at which anything can change."""
-        moments = [queue[0][0].frm + STEP for queue in self._waiting.values() if queue]
+        step = self._merge.next_step
+        moments = [] if step is None else [step]
         if self._due:
             moments.append(self._due[0][0])
         if self._rules_change is not None:
@@ -200,14 +197,8 @@ class Judge:
 
     def _apply(self, at: int) -> list[str]:
         """Apply the rows that came before *at*; return the scopes that they touch."""
-        ready: list[tuple[int, int, Cut]] = []
-        for source, queue in self._waiting.items():
-            while queue and queue[0][0].frm + STEP <= at:
-                cut = queue.popleft()[0]
-                ready.append((cut.frm, source, cut))
         touched: dict[str, None] = {}
-        for _, source, cut in sorted(ready, key=lambda item: item[:2]):
-            self._applied[source] = cut.upto
+        for source, cut in self._merge.ready(at):
             self._trail(source).pass_cut(cut)
             if cut.events:
                 self.busy_at = at
@@ -283,6 +274,7 @@ class Judge:
             at=at,
             action_id=after.action_id,
             trails=self.trails,
+            topic=self.topic,
             epoch=self._epoch(at),
         )
 
@@ -354,6 +346,14 @@ class Judge:
             self.late[key] = moment
         heapq.heappush(self._resolutions, (moment, resolution))
 
+    def trust(self, upto: int) -> None:
+        """Hear that all that takes effect by *upto* has been told; judge no T beyond it.
+
+        Without this a worker that was stopped and wakes up could judge new tallies by old rules.
+        Until it is called for the first time, `learn` is taken to know everything.
+        """
+        self._trusted = upto if self._trusted is None else max(self._trusted, upto)
+
     def _hold_next(self) -> int:
         """Hold judging back before the next T; return that T."""
         self._hold = self.at + STEP
@@ -387,7 +387,7 @@ class Judge:
         for live in self._rules.get(scope.dimension, ()):
             if live.name == resolution.rule:
                 scope.put(live.name, resolve(scope.breaker(live.name), at=at))
-                scope.baselines[live.name] = scope.panes.baseline(live.window, at)
+                scope.baselines[live.name] = scope.panes.baseline(at)
                 self._changed.add(scope.key)
         return [scope.key]
 
@@ -410,7 +410,7 @@ class Judge:
             self._round_starts[0],
             self.resume,
             self.first,
-            dict(self._applied),
+            dict(self._merge.applied),
             dict(self.adopted),
             dict(self.late),
             [self.scopes[key].unit(full=key in full) for key in changed],
@@ -447,7 +447,7 @@ class Judge:
             self.is_restored = True
         self.at = self._taken = delta.pos
         self.pos, self.first, self._total = delta.resume, delta.first, delta.total
-        self._applied, self._received = dict(delta.applied), dict(delta.applied)
+        self._merge.restore(delta.applied)
         self.adopted, self.late = dict(delta.adopted), dict(delta.late)
         self._join(delta)
 

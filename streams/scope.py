@@ -7,16 +7,18 @@ from collections.abc import Iterable, Sequence
 
 from rules.breaker import CLOSED_BREAKER, Breaker, Position
 from rules.live import LiveRule
-from rules.windows import RINGS, Baseline, Panes, ring_of
+from rules.windows import Baseline, Mark, Panes
 from schemas.tallies import SAMPLES, Row, SampleClass, dimension_of
-from streams.deltas import Kept, StoredBaseline, StoredBreaker, Unit, sparse
+from streams.deltas import Kept, Sparse, StoredBaseline, StoredBreaker, Unit
 
 
 class Scope:
     """The state of one scope at T; everything in it is a function of the log."""
 
-    __slots__ = ("baselines", "breakers", "dimension", "due", "is_new", "key", "panes", "samples",
-                 "touched")  # fmt: skip
+    __slots__ = (
+        "baselines", "breakers", "dimension", "due", "has_samples", "is_new", "key", "panes",
+        "samples", "touched",
+    )  # fmt: skip
 
     def __init__(self, key: str) -> None:
         self.key = key
@@ -28,10 +30,12 @@ class Scope:
         self.touched = 0
         self.due: int | None = None
         self.is_new = True
+        self.has_samples = False
 
     def add(self, row: Row, *, partition: int, at: int) -> None:
         """Apply what a cut of source *partition* adds at step *at*."""
         self.touched = at
+        self.has_samples = self.has_samples or bool(row.samples)
         for second, increments in row.panes:
             self.panes.add(second, increments)
         for sample in row.samples:
@@ -46,19 +50,7 @@ class Scope:
             del self.breakers[name]
         for name in self.baselines.keys() - names:
             del self.baselines[name]
-        for live in rules:
-            self._refit(live)
         self.panes.track({live.window for live in rules}, at)
-
-    def _refit(self, live: LiveRule) -> None:
-        """Carry a baseline over to a window of another resolution: whole panes after it."""
-        baseline = self.baselines.get(live.name)
-        if baseline is None:
-            return
-        resolution = RINGS[ring_of(live.window)].resolution
-        if baseline.resolution != resolution:
-            pane = baseline.at // resolution + 1
-            self.baselines[live.name] = Baseline(baseline.at, resolution, pane)
 
     def breaker(self, rule: str) -> Breaker:
         """Return the breaker of *rule*; closed if nothing happened yet."""
@@ -81,7 +73,8 @@ class Scope:
     def baseline(self, live: LiveRule) -> Baseline | None:
         """Return the mark of the last resolution, while it still cuts something away."""
         baseline = self.baselines.get(live.name)
-        if baseline is not None and baseline.cuts(self.panes.totals[live.window].edge):
+        total = self.panes.totals[live.window]
+        if baseline is not None and baseline.cuts(total.ring, total.edge):
             return baseline
         return None
 
@@ -94,29 +87,21 @@ class Scope:
     def unit(self, *, full: bool) -> Unit:
         """Return what changed since the last call, or everything."""
         full, self.is_new = full or self.is_new, False
-        changed = self.panes.changed
-        self.panes.changed = set()
+        panes = self.panes.stored(full=full)
         return Unit(
             self.key,
             full,
             self.touched,
-            [
-                [
-                    (pane, sparse(row))
-                    for pane, row in sorted(panes.items())
-                    if full or (ring, pane) in changed
-                ]
-                for ring, panes in enumerate(self.panes.rings)
-            ],
+            panes,
             [_stored(rule, breaker) for rule, breaker in sorted(self.breakers.items())],
-            [
-                StoredBaseline(
-                    rule, b.at, b.resolution, b.pane, [(p, list(row)) for p, row in b.held]
-                )
-                for rule, b in sorted(self.baselines.items())
-            ],
-            [list(self.samples.get(kind, ())) for kind in SampleClass],
+            [_stored_baseline(rule, baseline) for rule, baseline in sorted(self.baselines.items())],
+            self._news(full=full),
         )
+
+    def _news(self, *, full: bool) -> list[list[Kept]] | None:
+        """Return all samples if there are new ones, else None."""
+        changed, self.has_samples = full or self.has_samples, False
+        return [list(self.samples.get(kind, ())) for kind in SampleClass] if changed else None
 
     def join(self, unit: Unit) -> None:
         """Take over what a changelog record says of this scope."""
@@ -128,18 +113,14 @@ class Scope:
             self.panes.put(ring, rows)
         self.breakers = {stored.rule: _breaker(stored) for stored in unit.breakers}
         self.baselines = {
-            stored.rule: Baseline(
-                stored.at,
-                stored.resolution,
-                stored.pane,
-                tuple((pane, tuple(row)) for pane, row in stored.held),
-            )
+            stored.rule: Baseline(stored.at, tuple(_mark(*mark) for mark in stored.marks))
             for stored in unit.baselines
         }
-        self.samples = {
-            kind: deque(kept, maxlen=SAMPLES)
-            for kind, kept in zip(SampleClass, unit.samples, strict=True)
-        }
+        if unit.samples is not None:
+            self.samples = {
+                kind: deque(kept, maxlen=SAMPLES)
+                for kind, kept in zip(SampleClass, unit.samples, strict=True)
+            }
 
 
 def _stored(rule: str, breaker: Breaker) -> StoredBreaker:
@@ -159,8 +140,16 @@ def _stored(rule: str, breaker: Breaker) -> StoredBreaker:
 
 def _stored_baseline(rule: str, baseline: Baseline) -> StoredBaseline:
     """Return *baseline* as the changelog keeps it."""
-    held = [(pane, list(row)) for pane, row in baseline.held]
-    return StoredBaseline(rule, baseline.at, baseline.resolution, baseline.pane, held)
+    return StoredBaseline(
+        rule,
+        baseline.at,
+        [(mark.pane, [(pane, list(row)) for pane, row in mark.held]) for mark in baseline.marks],
+    )
+
+
+def _mark(pane: int, held: list[tuple[int, Sparse]]) -> Mark:
+    """Return a mark that the changelog kept."""
+    return Mark(pane, tuple((index, tuple(row)) for index, row in held))
 
 
 def _breaker(stored: StoredBreaker) -> Breaker:

@@ -115,6 +115,7 @@ def tally_side(
             scope_limit=settings.scope_limit,
             pos=pos,
             stats=stats,
+            topic=settings.topic(COMMAND_EVENTS.name),
         ),
         decode=decode_tally,
         teach=lambda tally, news: tally.learn(news.entries),
@@ -141,10 +142,22 @@ def judge_side(
             heartbeat=lambda judge: _heartbeat(judge, settings.worker_id, tally_partitions),
             on_outputs=on_outputs,
         ),
-        make=lambda partition, pos: Judge(partition, source_partitions=source_partitions, pos=pos),
+        make=lambda partition, pos: _make_judge(settings, partition, pos, source_partitions),
         decode=decode_judge,
         teach=lambda judge, news: judge.learn(news.entries, news.resolutions, news.epochs),
     )
+
+
+def _make_judge(settings: Settings, partition: int, pos: int, source_partitions: int) -> Judge:
+    """Return a judge that waits to be told how far what it knows of the rules is whole."""
+    judge = Judge(
+        partition,
+        source_partitions=source_partitions,
+        pos=pos,
+        topic=settings.topic(COMMAND_EVENTS.name),
+    )
+    judge.trust(0)
+    return judge
 
 
 def _heartbeat(judge: Judge, worker: str, partitions: int) -> Output | None:

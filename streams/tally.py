@@ -24,7 +24,7 @@ import msgspec
 from schemas.errors import BadRecord
 from schemas.events import Reason
 from schemas.tallies import EARLINESS, LATENESS, STEP, Cut, Cuts, scope_of
-from schemas.topics import DEAD_LETTERS, TALLIES
+from schemas.topics import COMMAND_EVENTS, DEAD_LETTERS, TALLIES
 from schemas.wire import iso_ms
 from streams.batch import Batch, Gap, Output
 from streams.codec import DECODED, Command, Decoded, Found, decode_all
@@ -61,8 +61,10 @@ class Tally:
         scope_limit: int = 1_000,
         pos: int = 0,
         stats: TallyStats | None = None,
+        topic: str = COMMAND_EVENTS.name,
     ) -> None:
         self.partition = partition
+        self.topic = topic
         self.tally_partitions = tally_partitions
         self.pos = pos
         self.clock = 0
@@ -281,7 +283,7 @@ class Tally:
         """Return the dead letter of a record: its bytes, and where and why in headers."""
         self.stats.dead[reason] = self.stats.dead.get(reason, 0) + 1
         headers = {
-            "topic": "command-events",
+            "topic": self.topic,
             "partition": str(self.partition),
             "offset": str(batch.offsets[index]),
             "reason": str(reason),

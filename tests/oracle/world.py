@@ -23,7 +23,8 @@ from schemas.events import Reason
 from schemas.rules import RuleVersion
 from schemas.tallies import Cuts
 from streams.batch import Gap, Output
-from streams.judge import Hole, Judge, Resolution
+from streams.judge import Judge, Resolution
+from streams.merge import Hole
 from streams.rulebook import Entry
 from tests.oracle.comparing import action_differences, count_differences, summed_cuts
 from tests.oracle.counting import DeadLetter

@@ -93,7 +93,7 @@ class Life(RuleBasedStateMachine):
     def mark(self, data: st.DataObject) -> None:
         """Have people resolve a breaker."""
         window = data.draw(st.sampled_from(sorted(self.panes.totals)))
-        self.marks.append((window, self.panes.baseline(window, self.at), len(self.model.events)))
+        self.marks.append((window, self.panes.baseline(self.at), len(self.model.events)))
 
     @rule()
     def prune(self) -> None:
@@ -229,7 +229,7 @@ def test_what_came_before_a_mark_does_not_count_though_it_is_early() -> None:
     panes = Panes()
     panes.track([MINUTE], NOON)
     panes.add(NOON // PANE + 20, FAILED)
-    baseline = panes.baseline(MINUTE, NOON)
+    baseline = panes.baseline(NOON)
     panes.add(NOON // PANE + 20, [(int(Column.SUCCEEDED), 2)])
 
     panes.slide(NOON + 30 * SECOND)
@@ -242,11 +242,11 @@ def test_a_mark_cuts_until_what_it_excludes_has_left() -> None:
     panes = Panes()
     panes.track([MINUTE], NOON)
     panes.add(NOON // PANE + 20, FAILED)
-    baseline = panes.baseline(MINUTE, NOON)
+    baseline = panes.baseline(NOON)
 
     edge = RINGS[0].edge
-    assert baseline.cuts(edge(NOON + 79 * SECOND, MINUTE))
-    assert not baseline.cuts(edge(NOON + 80 * SECOND, MINUTE))
+    assert baseline.cuts(0, edge(NOON + 79 * SECOND, MINUTE))
+    assert not baseline.cuts(0, edge(NOON + 80 * SECOND, MINUTE))
 
 
 @given(
