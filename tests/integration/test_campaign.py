@@ -297,7 +297,7 @@ def test_a_fresh_worker_makes_the_same_of_the_same_log(
     ):
         frontier.wait_until(end, seconds=240)
         assert worker.lives == 1
-    again = published(kafka, prefix, TREES)
+    again = published(kafka, prefix, TREES, wanted=campaign.outcome.wanted)
     before = {action.id for action in campaign.outcome.actions}
 
     assert again.logs == campaign.outcome.logs

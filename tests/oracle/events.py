@@ -35,6 +35,9 @@ SIGNAL_COLUMNS: Final = {
     "safety_gate_trigger": Column.SAFETY_GATE_TRIGGER,
 }
 
+DEEPEST: Final = 200
+"""Lists and objects within each other that the model's reader takes, give or take one."""
+
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 _MOMENT: Final = re.compile(
@@ -101,9 +104,22 @@ def _json(value: bytes) -> Any:
             and Infinity are read, since many a producer writes them: no known field takes them.
     """
     document = json.loads(value.decode("utf-8"), parse_int=_integer)
+    if value.count(b"[") + value.count(b"{") > DEEPEST and _depth(document) > DEEPEST:
+        raise ValueError("nested beyond reason")
     if b"\\u" in value:
         json.dumps(document, ensure_ascii=False).encode("utf-8")
     return document
+
+
+def _depth(document: Any) -> int:
+    """Return how many lists and objects lie within each other."""
+    level, depth = [document], 0
+    while level := [one for one in level if isinstance(one, (dict, list))]:
+        depth += 1
+        level = [
+            inner for one in level for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+    return depth
 
 
 def _integer(text: str) -> int:

@@ -200,10 +200,11 @@ class _Walk:
     def _moments(self) -> list[int]:
         """Return the moments at which anything about this breaker can change."""
         changes = {self.first + STEP, *self.steps}
+        panes = {event.pane for event in self.events}
         for law, judged in self.laws:
             changes.add(law.version.effective_from)
             if judged:
-                changes.update(law.window.leaves(event.pane * 1000) for event in self.events)
+                changes.update(law.window.leaves(pane * 1000) for pane in panes)
         changes.update(one.effective_from for one in self.resolutions)
         born = max(self.steps[0], self.first + STEP)
         return sorted({max(ceil_step(at), born) for at in changes if at <= self.frontier})

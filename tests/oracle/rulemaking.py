@@ -10,6 +10,7 @@ from typing import Final
 from schemas.events import Severity
 from schemas.governance import Phase, StateRecord
 from schemas.rules import Action, Rule, RuleVersion
+from schemas.tallies import STEP
 from schemas.wire import from_ms
 from tests.oracle.conditions import Both, Either, Not, Term, Tree, terms, written
 from tests.oracle.laws import Book, Law, Window, length
@@ -79,7 +80,9 @@ def _versions(random: Random, name: str, times: list[int]) -> Iterator[Law]:
     law = law_of(_draft(random, name), name=name, version=1, since=since)
     yield law
     for version in range(2, random.choice((2, 2, 3, 4, 5))):
-        since = max(since, _some_time(random, times))
+        # A deleted rule stays away for a step at least, or it would never have been deleted.
+        away = STEP if law.version.rule is None else 0
+        since = max(since + away, _some_time(random, times))
         law = _changed(random, law, version, since)
         yield law
 
