@@ -39,6 +39,7 @@ class Act(StrEnum):
     KILL_SWITCH_PULLED = "kill_switch.pulled"
     PROPOSAL_OPENED = "proposal.opened"
     PROPOSAL_APPROVED = "proposal.approved"
+    PROPOSAL_CARRIED = "proposal.carried"
     PROPOSAL_REJECTED = "proposal.rejected"
     PROPOSAL_EXPIRED = "proposal.expired"
     PROPOSAL_VOIDED = "proposal.voided"

@@ -4,15 +4,19 @@ HTTP, the consumer and the command line call the same functions. Each takes the 
 """
 
 from governance.handlers.actions import Applied, Position, apply_action, apply_actions
+from governance.handlers.approvals import Approved, approve_proposal
 from governance.handlers.audit import list_audit, show_audit_head, verify_audit
 from governance.handlers.autonomy import (
+    RollbackPreview,
     count_phase_entries,
+    preview_rollback,
     resume_command_type,
     roll_back,
     show_phase_history,
     show_state,
 )
 from governance.handlers.checklist import attest_item, list_checklist, patch_item, show_item
+from governance.handlers.decisions import decide_adjustment, decide_approval, decide_rollback
 from governance.handlers.events import (
     count_events,
     explain_event,
@@ -22,7 +26,17 @@ from governance.handlers.events import (
     resolve_event,
 )
 from governance.handlers.first_boot import create
+from governance.handlers.kill_switch import Killed, pull_kill_switch
 from governance.handlers.metrics import compare_metrics, show_metrics_history, sum_up_minutes
+from governance.handlers.proposals import (
+    list_obstacles,
+    list_past_proposals,
+    list_proposals,
+    propose_if_ready,
+    reject_proposal,
+    show_proposal,
+    tend_proposals,
+)
 from governance.handlers.readiness import (
     assess,
     follow_readiness,
@@ -41,47 +55,73 @@ from governance.handlers.rules import (
 )
 from governance.handlers.sql_changes import adopt_sql_changes
 from governance.handlers.stream import tell_blind, tell_sees
+from governance.handlers.trials import (
+    conclude_validation,
+    judge_validation,
+    show_cooldown,
+    show_validation,
+)
 
 __all__ = [
     "Applied",
+    "Approved",
+    "Killed",
     "Position",
+    "RollbackPreview",
     "add_rule",
     "adopt_sql_changes",
     "apply_action",
     "apply_actions",
+    "approve_proposal",
     "assess",
     "attest_item",
     "compare_metrics",
+    "conclude_validation",
     "count_events",
     "count_phase_entries",
     "create",
+    "decide_adjustment",
+    "decide_approval",
+    "decide_rollback",
     "delete_rule",
     "explain_event",
     "follow_readiness",
+    "judge_validation",
     "last_assessment",
     "latest_assessment",
     "list_audit",
     "list_checklist",
     "list_events",
     "list_events_between",
+    "list_obstacles",
+    "list_past_proposals",
+    "list_proposals",
     "list_rule_versions",
     "list_rules",
     "list_scores",
     "list_unresolved_events",
     "patch_item",
     "patch_rule",
+    "preview_rollback",
+    "propose_if_ready",
+    "pull_kill_switch",
+    "reject_proposal",
     "resolve_event",
     "resume_command_type",
     "roll_back",
     "show_audit_head",
+    "show_cooldown",
     "show_item",
     "show_metrics_history",
     "show_phase_history",
+    "show_proposal",
     "show_readiness_diff",
     "show_rule",
     "show_state",
+    "show_validation",
     "sum_up_minutes",
     "tell_blind",
     "tell_sees",
+    "tend_proposals",
     "verify_audit",
 ]

@@ -126,7 +126,14 @@ def _cause(decision: Escalation, trip: ExplainedEvent) -> Cause:
     """Return why autonomy is lowered, for the audit log and the alerts."""
     reverts = decision.effect is Action.REVERT_TO_L3
     act = Act.PHASE_REVERTED if reverts else Act.TYPE_PAUSED
-    return Cause(act, actor=JUDGE, subject=trip.id, because=reason(decision, trip), id=trip.id)
+    return Cause(
+        act,
+        actor=JUDGE,
+        subject=trip.id,
+        because=reason(decision, trip),
+        id=trip.id,
+        severity=Severity.CRITICAL if reverts else trip.severity,
+    )
 
 
 def _facts(

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from governance import phases
 from governance.audit import Act
+from governance.autonomy import Autonomy
+from governance.cooldown import Cooldown
 from governance.desk import Desk
 from governance.handlers.changes import Cause, change_autonomy
+from governance.handlers.insistence import insist
+from governance.handlers.lowering import coming_cooldown
 from governance.handlers.sql_changes import present_autonomy
+from governance.store import Unit
 from schemas.errors import Refused
+from schemas.events import Severity
 from schemas.governance import GovernanceState, Phase
+from schemas.wire import Wire
+
+
+class RollbackPreview(Wire):
+    """What a rollback would do; nothing was changed."""
+
+    state: GovernanceState
+    leaves_whitelist: list[str]
+    voids_proposals: list[str]
+    ends_validation: bool
+    cooldown: Cooldown | None
 
 
 def show_state(desk: Desk) -> GovernanceState:
@@ -40,20 +58,69 @@ def roll_back(
     Staying at the present phase keeps its whitelist and still opens a new epoch, so that every
     decision made before it is stale.
 
+    It waits for a database that another process holds, a minute at most, and then takes effect
+    without being asked again. With an incident the cooldown that follows is the critical one.
+
     Raises:
         Refused: *target* is above the present phase.
-        Unavailable: the database is busy or away.
+        Unavailable: the database was held or away for a minute; nothing was changed.
     """
+    because = f"{reason} (incident {incident_id})" if incident_id else reason
+    cause = Cause(
+        Act.PHASE_ROLLED_BACK,
+        actor=by,
+        subject="governance",
+        because=because,
+        severity=_severity(incident_id),
+    )
+    return insist(lambda: _roll_back(desk, target, cause))
+
+
+def preview_rollback(
+    desk: Desk, target: Phase, *, incident_id: str | None = None
+) -> RollbackPreview:
+    """Return what a rollback to *target* would do, and change nothing.
+
+    Raises:
+        Refused: *target* is above the present phase.
+    """
+    now = desk.clock()
+    with desk.store.reading() as unit:
+        before = unit.autonomy.load()
+        after = _rolled_back(unit, before, target, now)
+        falls = after.phase.rank < before.phase.rank
+        severity = _severity(incident_id)
+        return RollbackPreview(
+            state=after.view(now),
+            leaves_whitelist=sorted({*before.command_whitelist} - {*after.command_whitelist}),
+            voids_proposals=[proposal.id for proposal in unit.proposals.pending()],
+            ends_validation=falls and unit.trials.running() is not None,
+            cooldown=coming_cooldown(desk, unit, severity=severity, cause="rollback", now=now)
+            if falls
+            else None,
+        )
+
+
+def _severity(incident_id: str | None) -> Severity:
+    """Return how grave a rollback is: an incident is behind it, or people only want it."""
+    return Severity.CRITICAL if incident_id else Severity.HIGH
+
+
+def _roll_back(desk: Desk, target: Phase, cause: Cause) -> GovernanceState:
+    """Roll back once."""
     now = desk.clock()
     with desk.store.writing() as unit:
         before = present_autonomy(desk, unit, now)
-        stays = target is before.phase
-        held = before.command_whitelist if stays else unit.autonomy.last_whitelist(target)
-        after = phases.rolled_back(before, target, whitelist=held, now=now)
-        because = f"{reason} (incident {incident_id})" if incident_id else reason
-        cause = Cause(Act.PHASE_ROLLED_BACK, actor=by, subject="governance", because=because)
+        after = _rolled_back(unit, before, target, now)
         change_autonomy(desk, unit, before=before, after=after, cause=cause, now=now)
     return after.view(now)
+
+
+def _rolled_back(unit: Unit, before: Autonomy, target: Phase, now: datetime) -> Autonomy:
+    """Return *before* at *target*, with the whitelist that was last held there."""
+    stays = target is before.phase
+    held = before.command_whitelist if stays else unit.autonomy.last_whitelist(target)
+    return phases.rolled_back(before, target, whitelist=held, now=now)
 
 
 def resume_command_type(desk: Desk, command_type: str, *, by: str, epoch: int) -> GovernanceState:

@@ -9,8 +9,10 @@ from governance import alerts
 from governance.audit import Act
 from governance.autonomy import Autonomy
 from governance.desk import Desk
+from governance.handlers.lowering import follow_lowering
 from governance.store import Unit
 from schemas.alerts import Alert
+from schemas.events import Severity
 from schemas.topics import ALERTS, STATE
 from schemas.wire import Wire
 
@@ -20,6 +22,7 @@ class Cause:
     """Why autonomy changed: which act, by whom, on what, and in words.
 
     ``id`` makes the ids of the alerts: that of the trip, or None to take the audit row's hash.
+    ``severity`` says how long nobody may propose a rise, if the phase is lost by it.
     """
 
     act: Act
@@ -27,6 +30,7 @@ class Cause:
     subject: str
     because: str
     id: str | None = None
+    severity: Severity = Severity.HIGH
 
 
 def change_autonomy(
@@ -34,6 +38,16 @@ def change_autonomy(
 ) -> None:
     """Write that autonomy went from *before* to *after*, and tell everybody."""
     unit.autonomy.save(after, now)
+    followed = follow_lowering(
+        desk,
+        unit,
+        before=before,
+        after=after,
+        act=cause.act,
+        because=cause.because,
+        severity=cause.severity,
+        now=now,
+    )
     row = unit.audit.append(
         cause.act,
         cause.subject,
@@ -46,7 +60,8 @@ def change_autonomy(
         unit.autonomy.leave_phase(before, now)
         unit.autonomy.enter_phase(after, cause=cause.because, actor=cause.actor, now=now)
     publish_state(desk, unit, after, now=now, new_epoch=after.epoch != before.epoch)
-    for alert in _alerts(before, after, cause=cause, name=cause.id or row.hash[:32], now=now):
+    changed = _alerts(before, after, cause=cause, name=cause.id or row.hash[:32], now=now)
+    for alert in (*changed, *followed):
         publish_alert(unit, alert, now)
 
 

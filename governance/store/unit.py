@@ -10,8 +10,11 @@ from governance.store.events import EventShelf
 from governance.store.minutes import MinuteShelf
 from governance.store.offsets import OffsetShelf
 from governance.store.outbox import OutboxShelf
+from governance.store.proposals import ProposalShelf
 from governance.store.readiness import ReadinessShelf
+from governance.store.rule_records import RuleRecordShelf
 from governance.store.rules import RuleShelf
+from governance.store.trials import TrialShelf
 
 
 class Unit:
@@ -26,3 +29,6 @@ class Unit:
         self.offsets = OffsetShelf(connection)
         self.minutes = MinuteShelf(connection)
         self.readiness = ReadinessShelf(connection)
+        self.proposals = ProposalShelf(connection)
+        self.trials = TrialShelf(connection)
+        self.rule_records = RuleRecordShelf(connection)

@@ -1,0 +1,37 @@
+"""Insistence: what lowers autonomy does not give up because another process holds the database."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Final, TypeVar
+
+from schemas.errors import Unavailable
+
+Result = TypeVar("Result")
+
+PATIENCE: Final = timedelta(seconds=60)
+"""Twice as long as the longest lock that a backup or an operator's session is known to hold."""
+
+PAUSE: Final = 0.2
+"""Seconds between two tries; together with the database's own wait well below two."""
+
+
+def insist(lower: Callable[[], Result], *, patience: timedelta = PATIENCE) -> Result:
+    """Return what *lower* returns, trying again while the database is busy or away.
+
+    A lowering therefore takes effect as soon as the lock is gone, without anybody asking again.
+
+    Raises:
+        Unavailable: it still was after *patience*; nothing was lowered.
+    """
+    deadline = time.monotonic() + patience.total_seconds()
+    while True:
+        try:
+            return lower()
+        except Unavailable:
+            if time.monotonic() >= deadline:
+                raise
+            threading.Event().wait(PAUSE)

@@ -1,0 +1,65 @@
+"""The kill switch: all autonomy gone, in one transaction, whatever else is down."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final, Literal
+
+from governance import phases
+from governance.audit import Act
+from governance.desk import Desk
+from governance.handlers.changes import Cause, change_autonomy
+from governance.handlers.insistence import insist
+from governance.handlers.sql_changes import present_autonomy
+from governance.ladder import known_command_types
+from schemas.events import Severity
+from schemas.governance import GovernanceState
+from schemas.wire import Wire
+
+RECENT: Final = timedelta(days=1)
+"""How far back a command type must have run to be known by its traffic."""
+
+
+class Killed(Wire):
+    """The kill switch was pulled; ``already`` means that it had been, and nothing changed."""
+
+    success: Literal[True] = True
+    already: bool
+    voided_proposals: list[str]
+    state: GovernanceState
+
+
+def pull_kill_switch(desk: Desk, *, reason: str, by: str) -> Killed:
+    """Go to L3, allow nothing, pause every known command type, and void what was pending.
+
+    Known are those that some phase allows, that were ever allowed or paused, and that ran within
+    a day. Kafka need not answer: it is told as soon as it does. What is stored survives a
+    restart; each type runs again only when people resume it.
+
+    Raises:
+        Unavailable: the database was held or away for a minute; nothing was changed.
+    """
+    return insist(lambda: _pull(desk, reason=reason, by=by))
+
+
+def _pull(desk: Desk, *, reason: str, by: str) -> Killed:
+    """Pull once."""
+    now = desk.clock()
+    with desk.store.writing() as unit:
+        before = present_autonomy(desk, unit, now)
+        known = known_command_types(desk.settings.phase_whitelists)
+        known |= {*before.command_whitelist, *unit.rule_records.types_seen(now - RECENT)}
+        after = phases.killed(before, sorted(known), now)
+        pending = [proposal.id for proposal in unit.proposals.pending()]
+        if after is before and not pending:
+            return Killed(already=True, voided_proposals=[], state=before.view(now))
+        after = after.at_epoch(before.epoch + 1)
+        cause = Cause(
+            Act.KILL_SWITCH_PULLED,
+            actor=by,
+            subject="governance",
+            because=f"kill switch: {reason}",
+            severity=Severity.CRITICAL,
+        )
+        change_autonomy(desk, unit, before=before, after=after, cause=cause, now=now)
+    return Killed(already=False, voided_proposals=pending, state=after.view(now))

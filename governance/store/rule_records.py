@@ -1,0 +1,96 @@
+"""What rules and command types did over a while: for the decision trees and the kill switch."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Connection, func, select
+
+from governance.events import Finding
+from governance.store.moments import read_moment
+from governance.store.tables import (
+    circuit_breaker_events,
+    circuit_breaker_rule_versions,
+    metrics_snapshots,
+)
+from schemas.rules import Action
+from schemas.tallies import OTHER, OVERALL
+from schemas.wire import iso
+
+TYPED: Final = "commandType="
+"""What the scopes of command types begin with."""
+
+LEAD: Final = timedelta(minutes=15)
+"""How long before an incident a trip still counts as having seen it coming."""
+
+GRACE: Final = timedelta(minutes=5)
+"""How long after an incident's minute a trip still counts as its answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleRecord:
+    """How often a rule triggered, how often wrongly, and since when it has been there."""
+
+    triggers: int
+    false_positives: int
+    since: datetime | None
+
+
+class RuleRecordShelf:
+    """Counts what rules did, and finds who was there."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def record(self, rule: str, since: datetime) -> RuleRecord:
+        """Return what *rule* did since *since*."""
+        table, versions = circuit_breaker_events.c, circuit_breaker_rule_versions.c
+        wanted = select(table.finding, func.count()).where(
+            table.rule_name == rule, table.timestamp >= iso(since)
+        )
+        counts = {
+            row[0]: row[1] for row in self._connection.execute(wanted.group_by(table.finding))
+        }
+        first = select(func.min(versions.changed_at)).where(versions.name == rule)
+        began = self._connection.execute(first).scalar()
+        return RuleRecord(
+            triggers=sum(counts.values()),
+            false_positives=counts.get(Finding.FALSE_POSITIVE.value, 0),
+            since=read_moment(began) if began else None,
+        )
+
+    def missed_incidents(self, since: datetime) -> int:
+        """Return the minutes since *since* with a critical incident that no breaker answered.
+
+        A breaker answers by lowering autonomy, a while before or just after.
+        """
+        minutes, table = metrics_snapshots.c, circuit_breaker_events.c
+        incidents = select(minutes.timestamp).where(
+            minutes.scope == OVERALL, minutes.timestamp >= iso(since), minutes.incident_critical > 0
+        )
+        answers = select(table.timestamp).where(
+            table.timestamp >= iso(since - LEAD), table.action != Action.ALERT_ONLY.value
+        )
+        trips = list(self._connection.execute(answers.order_by(table.timestamp)).scalars())
+        found = self._connection.execute(incidents).scalars()
+        return sum(not _is_answered(read_moment(minute), trips) for minute in found)
+
+    def types_seen(self, since: datetime) -> set[str]:
+        """Return the command types that were counted since *since*, but for the overflow."""
+        minutes = metrics_snapshots.c
+        wanted = select(minutes.scope).distinct().where(minutes.timestamp >= iso(since))
+        scopes = self._connection.execute(wanted).scalars()
+        return {
+            scope.removeprefix(TYPED)
+            for scope in scopes
+            if scope.startswith(TYPED) and not scope.endswith(OTHER)
+        }
+
+
+def _is_answered(minute: datetime, trips: list[str]) -> bool:
+    """Whether one of *trips* (moments as text, in order) answers an incident in *minute*."""
+    first = bisect_left(trips, iso(minute - LEAD))
+    return first < len(trips) and trips[first] <= iso(minute + GRACE)
