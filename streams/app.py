@@ -57,7 +57,6 @@ _CONFIGURATION: Final[dict[str, Any]] = {
     "stream_buffer_maxsize": 32,  # batches, not events: each may hold a megabyte
     "broker_commit_interval": 1.0,
     "broker_max_poll_records": None,
-    "broker_request_timeout": 90.0,  # must exceed the session timeout
     "consumer_auto_offset_reset": "earliest",
     "worker_redirect_stdouts": False,
 }
@@ -107,6 +106,7 @@ class StreamApp(faust.App):
             broker=[f"kafka://{server.strip()}" for server in bootstrap_servers.split(",")],
             datadir=str(settings.data_dir / "workers" / settings.worker_id),
             broker_session_timeout=settings.worker_session_seconds,
+            broker_request_timeout=settings.worker_session_seconds + 80.0,  # or it does not start
             broker_heartbeat_interval=min(3.0, settings.worker_session_seconds / 3),
             consumer_group_instance_id=settings.worker_id,
             **_CONFIGURATION,
