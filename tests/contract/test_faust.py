@@ -1,0 +1,212 @@
+"""What Faust must go on being like: every private name that we touch, in the version we pinned.
+
+When Faust is upgraded and one of these fails, read `streams/transport.py` and the new source
+before anything else: a transport that is called differently loses events without a word.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from faust.app.base import App
+from faust.tables.recovery import Recovery
+from faust.transport import consumer as faust_consumer
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+from mode.signals import SignalT
+from mode.utils.logging import level_number
+
+from schemas.settings import Settings
+from streams.app import StreamApp
+from streams.batch import Batch
+from streams.transport import Consumer, Parcel, Transport, parcel
+
+EVENTS = TP("governance.command-events", 3)
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> StreamApp:
+    """Return a worker's app that has not been started; it names a Kafka nobody asks."""
+    return StreamApp(Settings(_env_file=None, data_dir=tmp_path, worker_id="w-0"), "127.0.0.1:1")
+
+
+@pytest.fixture
+async def consumer(app: StreamApp) -> Any:
+    """Return the consumer that Faust makes for *app*."""
+
+    async def callback(*_: Any) -> None:
+        """Take what Faust says."""
+
+    consumer = app.transport.create_consumer(
+        callback=callback, on_partitions_revoked=callback, on_partitions_assigned=callback
+    )
+    yield consumer
+    consumer._thread.thread_loop.close()
+
+
+def records(*offsets: int) -> list[Any]:
+    """Return what a poll brings of one partition, as aiokafka hands it over."""
+    return [
+        SimpleNamespace(offset=offset, timestamp=1_000 + offset, value=b"v", key=b"k")
+        for offset in offsets
+    ]
+
+
+def source_of(function: Any, *parts: str) -> Iterator[int]:
+    """Yield where each of *parts* stands in the source of *function*; it must be there."""
+    source = inspect.getsource(function)
+    for part in parts:
+        assert part in source, f"{function.__qualname__} no longer says {part!r}"
+        yield source.index(part)
+
+
+def test_faust_is_the_version_whose_source_was_read() -> None:
+    """Another minor version may move private names without notice."""
+    assert version("faust-streaming").startswith("0.15.")
+
+
+@pytest.mark.parametrize("name", ["_getmany", "_new_offset", "_add_gap"])
+def test_what_we_override_exists_as_we_override_it(name: str) -> None:
+    """Same name, same parameters, and a coroutine if and only if Faust's is one."""
+    theirs, ours = getattr(driver.Consumer, name), getattr(Consumer, name)
+    assert ours is not theirs
+    assert list(inspect.signature(ours).parameters) == list(inspect.signature(theirs).parameters)
+    assert inspect.iscoroutinefunction(ours) == inspect.iscoroutinefunction(theirs)
+
+
+@pytest.mark.parametrize(
+    ("caller", "call"),
+    [
+        ("_wait_next_records", "await self._getmany("),
+        ("_filter_committable_offsets", "self._new_offset(tp)"),
+        ("_drain_messages", "await self._add_gap(tp, "),
+        ("getmany", "self._to_message"),
+        ("ack", "self._acked_index[tp]"),
+    ],
+)
+def test_what_we_override_is_still_called(caller: str, call: str) -> None:
+    """An override that nobody calls would let Faust's own way back in."""
+    assert list(source_of(getattr(faust_consumer.Consumer, caller), call))
+
+
+async def test_a_poll_comes_as_one_message_of_the_whole_batch(consumer: Any) -> None:
+    """Faust takes the parcel for a record: its offset is the last one's, its value is the batch."""
+    message = consumer._to_message(EVENTS, parcel(EVENTS, records(4, 5, 7)))
+    assert (message.tp, message.offset, message.partition) == (EVENTS, 7, 3)
+    assert message.generation_id == consumer.app.consumer_generation_id
+    assert message.value == Batch(3, [4, 5, 7], [1_004, 1_005, 1_007], [b"v"] * 3, [b"k"] * 3)
+
+
+async def test_a_poll_is_made_into_parcels(consumer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Partitions without records bring nothing, not an empty batch."""
+    found = {EVENTS: records(1, 2), TP("governance.tallies", 0): []}
+
+    async def getmany(*_: Any) -> dict[TP, list[Any]]:
+        return found
+
+    monkeypatch.setattr(consumer._thread, "getmany", getmany)
+    polled = await consumer._getmany(active_partitions={EVENTS}, timeout=1.0)
+    assert list(polled) == [EVENTS]
+    assert [(type(one), one.offset) for one in polled[EVENTS]] == [(Parcel, 2)]
+
+
+async def test_only_what_is_durable_is_committed(app: StreamApp, consumer: Any) -> None:
+    """Acknowledging a batch commits nothing; a flush does, and acks do not pile up."""
+    consumer._acked[EVENTS].append(7)
+    consumer._acked_index[EVENTS].add(7)
+    assert consumer._filter_committable_offsets([EVENTS]) == {}
+    app.durable[EVENTS] = 5
+    assert consumer._filter_committable_offsets([EVENTS]) == {EVENTS: 5}
+    assert not consumer._acked[EVENTS]
+    assert not consumer._acked_index[EVENTS]
+
+
+async def test_a_batch_of_many_is_no_gap(consumer: Any) -> None:
+    """Faust's own way of merging such gaps is quadratic."""
+    await consumer._add_gap(EVENTS, 1, 10_000)
+    assert not consumer._gap[EVENTS]
+
+
+async def test_the_app_uses_our_transport(app: StreamApp, consumer: Any) -> None:
+    """Faust asks `_new_transport`, and makes the consumer of the class that it names."""
+    assert isinstance(app.transport, Transport)
+    assert isinstance(consumer, Consumer)
+    assert consumer.durable is app.durable
+
+
+def test_two_apps_share_no_positions(tmp_path: Path) -> None:
+    """Each has a consumer class of its own, since Faust makes the instance itself."""
+    settings = Settings(_env_file=None, data_dir=tmp_path, worker_id="w-0")
+    one, other = (StreamApp(settings, "127.0.0.1:1").transport.Consumer for _ in range(2))
+    assert one.durable is not other.durable
+
+
+def test_recovery_is_awaited_before_anything_is_read() -> None:
+    """`on_rebalance_complete` is a signal, sent before partitions are resumed and sought."""
+    assert isinstance(App.on_rebalance_complete, SignalT)
+    places = list(
+        source_of(
+            Recovery._resume_streams,
+            "await app.on_rebalance_complete.send()",
+            "consumer.resume_partitions(",
+            "consumer.perform_seek()",
+            "consumer.resume_flow()",
+        )
+    )
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("seek_wait", ["partitions"]),
+        ("earliest_offsets", ["partitions"]),
+        ("highwater", ["tp"]),
+        ("assignment", []),
+    ],
+)
+def test_public_names_of_the_consumer_are_there(name: str, parameters: list[str]) -> None:
+    """With which the app heals gaps, knows the log's ends, and learns what is its own."""
+    found = inspect.signature(getattr(driver.Consumer, name)).parameters
+    assert list(found)[1:] == parameters
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("stream_wait_empty", False),
+        ("table_standby_replicas", 0),
+        ("web_enabled", False),
+        ("topic_allow_declare", False),
+        ("broker_commit_interval", 1.0),
+        ("broker_session_timeout", 10),
+        ("consumer_group_instance_id", "w-0"),
+        ("consumer_auto_offset_reset", "earliest"),
+        ("worker_redirect_stdouts", False),
+    ],
+)
+def test_settings_reach_faust(app: StreamApp, setting: str, value: object) -> None:
+    """A setting that Faust no longer knows would fall back to a default that loses events."""
+    assert getattr(app.conf, setting) == value
+
+
+@pytest.mark.parametrize("seconds", [6, 300])
+def test_the_session_may_not_outlast_a_request(tmp_path: Path, seconds: int) -> None:
+    """Faust refuses to start otherwise; the longest session that our setting allows must fit."""
+    settings = Settings(_env_file=None, data_dir=tmp_path, worker_session_seconds=seconds)
+    conf = StreamApp(settings, "127.0.0.1:1").conf
+    assert conf.broker_session_timeout == seconds < conf.broker_request_timeout
+    assert conf.broker_heartbeat_interval < seconds
+
+
+@pytest.mark.parametrize("level", ["debug", "info", "warning", "error"])
+def test_every_log_level_is_one_that_faust_knows(level: str) -> None:
+    """The levels that our setting allows start a worker."""
+    assert level_number(level) == logging.getLevelNamesMapping()[level.upper()]
