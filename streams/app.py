@@ -219,6 +219,7 @@ class StreamApp(faust.App):
             auto_offset_reset="earliest",
             max_partition_fetch_bytes=FETCH,
             fetch_max_bytes=4 * FETCH,
+            fetch_max_wait_ms=50,  # a question for the topic's end waits behind a fetch
         )
 
     # ------------------------------------------------------------------------------ running
