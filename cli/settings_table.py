@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from pydantic import AliasChoices, SecretStr
-from pydantic_core import PydanticUndefined
 
 from schemas.settings import Settings, variable_of
 
@@ -45,8 +44,9 @@ def rows(
 
 def default_of(field: str) -> str | None:
     """Return the default of *field*; one that depends on the machine in words."""
-    default = Settings.model_fields[field].default
-    return "host name and -0" if default is PydanticUndefined else _shown(default)
+    if field == "worker_id":
+        return "host name and -0"
+    return _shown(Settings.model_fields[field].get_default(call_default_factory=True))
 
 
 def _name(field: str) -> str:
