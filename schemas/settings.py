@@ -10,6 +10,7 @@ import socket
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
@@ -32,6 +33,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix="GOVERNANCE_",
+        env_ignore_empty=True,  # FOO= in an environment file means: not set
         env_file=".env",
         extra="ignore",
         frozen=True,
@@ -128,6 +130,26 @@ class Settings(BaseSettings):
         default=7, description="Days without a proposal after any other demotion."
     )
 
+    auth: Literal["open", "token", "oidc"] = Field(
+        default="open",
+        description="Who may ask: open (anybody on this machine), token (API tokens) or oidc "
+        "(JWTs of your identity provider, and API tokens of services).",
+    )
+    oidc_issuer: str | None = Field(default=None, description="The `iss` of every JWT.")
+    oidc_audience: str | None = Field(default=None, description="The `aud` of every JWT.")
+    oidc_jwks_url: str | None = Field(
+        default=None, description="Where the provider publishes its keys: https://..."
+    )
+    oidc_roles_claim: Annotated[str, Field(min_length=1, max_length=256)] = Field(
+        default="roles", description="The claim that lists the roles; dots lead into objects."
+    )
+    token: SecretStr | None = Field(
+        default=None, description="The API token that the command line sends."
+    )
+    requests_per_minute: Annotated[int, Field(ge=10, le=10_000_000)] = Field(
+        default=6_000, description="Requests that one caller is answered; ten times that in open."
+    )
+
     @field_validator("business_timezone")
     @classmethod
     def _known_zone(cls, name: str) -> str:
@@ -156,20 +178,46 @@ class Settings(BaseSettings):
         """
         return self.topic_prefix + name
 
+    def _check_provider(self) -> None:
+        """Check that JWTs can be checked.
+
+        Raises:
+            BadSetting: the issuer, the audience or the address of the keys is not set, or
+                anybody on the way could replace the keys.
+        """
+        for name in ("oidc_issuer", "oidc_audience", "oidc_jwks_url"):
+            if not getattr(self, name):
+                raise BadSetting(variable_of(name), "GOVERNANCE_AUTH=oidc needs it")
+        if not _is_confidential(self.oidc_jwks_url or ""):
+            raise BadSetting("GOVERNANCE_OIDC_JWKS_URL", "keys come by https:// only")
+
     def check_safe(self) -> Self:
         """Return self if it is safe to serve.
 
         Raises:
-            BadSetting: a port would be open beyond loopback although no authentication is set.
+            BadSetting: a port would be open beyond loopback although no authentication is set,
+                or what the identity provider needs is not.
         """
+        if self.auth == "oidc":
+            self._check_provider()
+        if self.auth != "open":
+            return self
         for name, host in (("HOST", self.host), ("GOVERNANCE_WORKER_HOST", self.worker_host)):
             if not _is_loopback(host):
                 raise BadSetting(
                     name,
                     f"{host!r} is reachable from other machines and no authentication is "
-                    "configured; set it to 127.0.0.1",
+                    "configured; set it to 127.0.0.1, or GOVERNANCE_AUTH to token or oidc",
                 )
         return self
+
+
+def _is_confidential(url: str) -> bool:
+    """Return whether nobody on the way can change what *url* answers."""
+    address = urlsplit(url)
+    return address.scheme == "https" or (
+        address.scheme == "http" and _is_loopback(address.hostname or "")
+    )
 
 
 def _is_loopback(host: str) -> bool:

@@ -10,6 +10,7 @@ import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -39,7 +40,7 @@ def topic_prefix() -> str:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_server() -> Iterator[str]:
     """Return the URL of a PostgreSQL on which databases may be created."""
     named = os.environ.get("TEST_POSTGRES_URL")
     if named:
@@ -47,7 +48,11 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     elif _docker_answers():
         yield from _postgres_container()
     else:
-        yield from _postgres_from_pypi(tmp_path_factory.mktemp("postgres"))
+        # Not below pytest's own folder: PostgreSQL runs as another user, and each session of
+        # pytest closes that folder to others.
+        with TemporaryDirectory(prefix="postgres-") as folder:
+            Path(folder).chmod(0o755)
+            yield from _postgres_from_pypi(Path(folder) / "data")
 
 
 @pytest.fixture
