@@ -68,8 +68,10 @@ class AuditShelf:
     def rows(self, *, after: int = 0) -> Iterator[tuple[Any, ...]]:
         """Return every row behind number *after* in order, a thousand in memory at a time."""
         chain = select(*audit_log.c).where(audit_log.c.seq > after).order_by(audit_log.c.seq)
-        streamed = self._connection.execution_options(yield_per=1_000).execute(chain)
-        return (tuple(row) for row in streamed)
+        options = {"yield_per": 1_000}
+        with self._connection.execute(chain, execution_options=options) as streamed:
+            for row in streamed:
+                yield tuple(row)
 
     def entries(self, *, before: int | None = None, limit: int = 100) -> list[AuditEntry]:
         """Return the newest *limit* acts, or those before number *before*, newest first."""
