@@ -32,6 +32,7 @@ from streams.agents import define_agents
 from streams.batch import Batch, Output
 from streams.control import Control, News
 from streams.exits import leave
+from streams.hearing import Hearing
 from streams.judge import Judge
 from streams.metrics import WorkerMetrics
 from streams.producer import make_producer
@@ -99,6 +100,8 @@ class StreamApp(faust.App):
         self.stats = TallyStats()
         self.durable: dict[TP, int] = {}
         self.sides: tuple[Side[Any], ...] = ()
+        # A decision takes effect a lead after it was made; half of that is for its way to Kafka.
+        self.hearing = Hearing(settings.control_lead_milliseconds // 2)
         self._clients = AsyncExitStack()
         self._duties: list[asyncio.Future[None]] = []
         super().__init__(
@@ -186,7 +189,7 @@ class StreamApp(faust.App):
             duties.flush_for_ever(self, self.judging),
             duties.tick_for_ever(self),
             duties.watch_for_ever(self),
-            self.control.follow(self.tell, seen=self._seen, confirm=self._confirm),
+            self.control.follow(self.tell, before=self._noted, after=self._confirm),
         ):
             self._duties.append(asyncio.ensure_future(self.or_leave(duty)))
 
@@ -236,6 +239,8 @@ class StreamApp(faust.App):
         if event.message.generation_id != self.consumer_generation_id:
             return
         batch: Batch = event.value
+        if side.source is COMMAND_EVENTS:
+            await self.hearing.wait_for(batch)
         await self.or_leave(side.checkpoints.take(batch))
         self.metrics.batches.labels(side.source.name).inc()
         self.metrics.records.labels(side.source.name).inc(len(batch.offsets))
@@ -245,17 +250,19 @@ class StreamApp(faust.App):
         for side in self.sides:
             await side.tell(news)
 
-    def _seen(self) -> int:
-        """Return the latest moment of the log's clock that this worker has read of."""
-        return max((judge.seen for judge in self.judging.states), default=0)
+    def _noted(self) -> tuple[int, dict[int, int]]:
+        """Return the latest moment of the log that was read of, and the sources' known ends."""
+        topic = self.settings.topic(COMMAND_EVENTS.name)
+        ends = {
+            partition: self.consumer.highwater(TP(topic, partition)) or 0
+            for partition in self.tallying.checkpoints.parts
+        }
+        return max([self.hearing.latest, *(judge.seen for judge in self.judging.states)]), ends
 
-    async def _confirm(self, moment: int) -> None:
-        """Let judges go on: all that was decided by *moment* of the log's clock is known.
-
-        A decision takes effect a lead after it was made. Half of that is given to judges, the
-        other half to the way from the state service to Kafka.
-        """
-        upto = moment + self.settings.control_lead_milliseconds // 2
+    async def _confirm(self, noted: tuple[int, dict[int, int]]) -> None:
+        """Let both sides go on with what is covered now."""
+        self.hearing.answer(*noted)
+        upto = self.hearing.upto
         await self.judging.checkpoints.each(lambda judge: judge.trust(upto))
 
     async def _rebalanced(self, *_: Any, **__: Any) -> None:

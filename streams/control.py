@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from pydantic import ValidationError
@@ -23,6 +23,8 @@ from streams.judge import Resolution
 from streams.rulebook import Entry
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 CONFIRM_EVERY: Final = 0.2
 """Seconds between two looks at the ends of the control topics."""
@@ -77,22 +79,21 @@ class Control:
         self,
         tell: Callable[[News], Awaitable[None]],
         *,
-        seen: Callable[[], int],
-        confirm: Callable[[int], Awaitable[None]],
+        before: Callable[[], T],
+        after: Callable[[T], Awaitable[None]],
     ) -> None:
         """Tell of everything new, for ever, and confirm how far that is the whole truth.
 
-        *seen* is the latest moment of the log's clock that this worker has read of. Whatever
-        was in the control topics by then is known once their ends, asked for afterwards, have
-        been read: so that moment is confirmed, whatever anybody's own clock says.
+        What *before* notes of what has been read is given to *after* once the ends of the
+        topics, asked for in between, have been read.
         """
         while True:
-            moment = seen()
+            noted = before()
             news = await self._catch_up()
             if news:
                 self.known.extend(news)
                 await tell(news)
-            await confirm(moment)
+            await after(noted)
             await asyncio.sleep(CONFIRM_EVERY)
 
     async def _catch_up(self) -> News:
