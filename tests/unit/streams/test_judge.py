@@ -273,6 +273,18 @@ def test_a_second_late_rule_waits_for_a_delta_of_its_own() -> None:
     assert trips(state.advance()) == [2 * STEP]
 
 
+def test_no_moment_is_judged_before_its_rules_are_known() -> None:
+    """A judge goes as far as it is told that it has heard of everything, and never back."""
+    state = begun(entry(**ERRORS))
+    state.trust(FIRST)
+    assert see(state, failing(FIRST), cut(FIRST + STEP, upto=FIRST + SECOND)) == []
+    state.trust(FIRST - HOUR)
+    assert (state.advance(), state.at) == ([], FIRST)
+    state.trust(FIRST + 5 * STEP)
+    assert trips(state.advance()) == [STEP]
+    assert (state.at, state.seen) == (FIRST + 5 * STEP, FIRST + SECOND)
+
+
 # -------------------------------------------------------------------------------- resolutions
 
 
@@ -303,6 +315,17 @@ def test_after_a_resolution_only_new_events_count() -> None:
     assert evidence.command_ids == ["d", "e", "f"]
     assert evidence.resolved_at is not None
     assert to_ms(evidence.resolved_at) == FIRST + SECOND
+
+
+@pytest.mark.parametrize("window", ["5s", "30m", "3d"])
+def test_a_resolution_holds_when_the_window_changes(window: str) -> None:
+    """What came before it does not count in a longer or a finer window either."""
+    state, resolution = tripped()
+    fields = {"condition": "failures >= 2", "window": window, "action": "revert_to_l3"}
+    state.learn([entry(2, since=FIRST + 2 * SECOND, **fields)], [resolution])
+    see(state, cut(FIRST + STEP, upto=FIRST + SECOND), failing(FIRST + SECOND, 1))
+    assert see(state, cut(FIRST + SECOND + STEP, upto=FIRST + 3 * SECOND)) == []
+    assert trips(see(state, failing(FIRST + 3 * SECOND, 1))) == [3 * SECOND + STEP]
 
 
 def test_a_resolution_of_another_trip_changes_nothing() -> None:
