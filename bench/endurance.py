@@ -3,31 +3,39 @@
     steady load ─────────────────────────────────────────────►
         1 min: bursts      10 min: size       30 min: bursts
 
-A burst is far more than the steady load, so the worker falls behind and runs as fast as it can;
-its events over its CPU seconds are compared. Of three bursts the median counts.
+For a burst the worker is halted while events are appended, and then catches up as fast as it
+can; its events over its CPU seconds are compared. Of three bursts the median counts. The machine
+may be slower at one time than at another, so a fixed piece of work is timed beside each burst.
 """
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from statistics import median
 from typing import Final
 
+from bench.load import Load
 from bench.processes import Measured
 from bench.report import Line, Result
-from bench.samples import Sample, between
+from bench.samples import MARGIN, Sample, at, between
 from bench.stage import Stage
 from bench.web import metrics
 
 STEADY: Final = 2_000
 """Events a second all the time."""
-BURST: Final = 300_000
-BURST_RATE: Final = 150_000
-"""Events of a burst, and how many a second are appended: more than a worker can take."""
+BURST: Final = 200_000
+"""Events of a burst: few enough that the halt is shorter than the group's session."""
+AS_FAST_AS_POSSIBLE: Final = 1_000_000
 BURSTS: Final = 3
 FIRST_SHARD: Final = 1_000
 """Where the numbering of the bursts begins, so that their ids are their own."""
+
+LOOK_EVERY: Final = 0.1
 
 _RECORDS: Final = 'simcorp_governance_worker_records_total{agent="command-events"}'
 
@@ -52,38 +60,55 @@ def measure(stage: Stage, quick: bool) -> Result:
     count = int(STEADY * 60 * (plan.last + 5))
     with stage.produce(count, STEADY), stage.worker() as worker:
         began = time.monotonic()
-        sizes, rates = {}, {}
+        sizes, bursts = {}, {}
         for minute in (plan.first, plan.between, plan.last):
             time.sleep(max(began + 60 * minute - time.monotonic(), 0))
             worker.check()
             sizes[minute] = worker.rss
             if minute != plan.between:
-                rates[minute] = _bursts(stage, worker, int(FIRST_SHARD * (1 + minute)))
+                shard = int(FIRST_SHARD * (1 + minute))
+                bursts[minute] = [_burst(stage, worker, shard + n) for n in range(BURSTS)]
+    rates = {minute: median(rate for rate, _ in found) for minute, found in bursts.items()}
+    speeds = {minute: median(speed for _, speed in found) for minute, found in bursts.items()}
+    ratio = rates[plan.last] / rates[plan.first]
     return {
         "minutes": plan.last,
         "steadyEventsPerSecond": STEADY,
-        "eventsPerCpuSecond": {f"{minute:g} min": round(rates[minute]) for minute in rates},
-        "ratio": round(rates[plan.last] / rates[plan.first], 3),
+        "eventsPerCpuSecond": {f"{minute:g} min": round(rate) for minute, rate in rates.items()},
+        "machineSpeed": {f"{minute:g} min": round(speed, 3) for minute, speed in speeds.items()},
+        "ratio": round(ratio, 3),
+        "ratioAtEqualSpeed": round(ratio * speeds[plan.first] / speeds[plan.last], 3),
         "megabytes": {f"{minute:g} min": round(size / 1e6) for minute, size in sizes.items()},
     }
 
 
-def _bursts(stage: Stage, worker: Measured, shard: int) -> float:
-    """Return the median of the events per CPU second of a few bursts."""
-    return median(_burst(stage, worker, shard + number) for number in range(BURSTS))
-
-
-def _burst(stage: Stage, worker: Measured, shard: int) -> float:
-    """Return the events per CPU second with which the worker takes a burst."""
-    before = _look(stage, worker)
-    with stage.produce(BURST, BURST_RATE, shard) as producer:
-        while (after := _look(stage, worker)).events < before.events + BURST:
-            worker.check()
-            time.sleep(0.1)
-        producer.wait()
+def _burst(stage: Stage, worker: Measured, shard: int) -> tuple[float, float]:
+    """Return the events per CPU second with which the worker catches up, and our own speed."""
+    os.kill(worker.pid, signal.SIGSTOP)
+    try:
+        with stage.produce(BURST, AS_FAST_AS_POSSIBLE, shard) as producer:
+            producer.wait()
+    finally:
+        os.kill(worker.pid, signal.SIGCONT)
+    looks = [_look(stage, worker)]
+    while looks[-1].events < looks[0].events + BURST * (1 - MARGIN):
+        worker.check()
+        time.sleep(LOOK_EVERY)
+        looks.append(_look(stage, worker))
+    rate = between(at(looks, looks[0].events + BURST * MARGIN), looks[-1]).per_core
     while not stage.is_sighted():
-        time.sleep(0.1)
-    return between(before, after).per_core
+        worker.check()
+        time.sleep(LOOK_EVERY)
+    return rate, speed()
+
+
+def speed() -> float:
+    """Return how often this process can do a fixed piece of work in a CPU second."""
+    values = [value for _, value in Load().take(20_000, datetime.now(UTC))]
+    began = time.process_time()
+    for value in values:
+        json.loads(value)
+    return 1 / (time.process_time() - began)
 
 
 def _look(stage: Stage, worker: Measured) -> Sample:
@@ -98,5 +123,6 @@ def lines(found: Result) -> list[Line]:
     return [
         *(Line(f"events per CPU second after {when}", f"{rate:,}") for when, rate in rates),
         Line("late / early", f"{found['ratio']:.1%}", ">= 95 %"),
+        Line("late / early, at equal speed of the machine", f"{found['ratioAtEqualSpeed']:.1%}"),
         *(Line(f"memory of the worker after {when}", f"{size} MB") for when, size in sizes),
     ]
