@@ -22,13 +22,37 @@ from api.guard import Guard
 from api.headers import Heads, SafeHeaders
 from api.live import Live
 from api.openapi import document_of, operation_id
-from api.routes import documents, events, health, metrics, readiness, rules, state, stream
+from api.routes import (
+    documents,
+    events,
+    health,
+    kill_switch,
+    ladder,
+    metrics,
+    proposals,
+    readiness,
+    rules,
+    state,
+    stream,
+)
 from api.traffic import Traffic, TrafficMetrics
 from api.vitals import VERSION
 from governance.service import StateService
 from schemas.settings import Settings
 
-ROUTERS = (health, state, events, rules, metrics, readiness, stream, documents)
+ROUTERS = (
+    health,
+    state,
+    kill_switch,
+    proposals,
+    ladder,
+    events,
+    rules,
+    metrics,
+    readiness,
+    stream,
+    documents,
+)
 """In the order in which the documents show them."""
 
 DESCRIPTION = (

@@ -7,8 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from api.asking import AskActor, AskDesk
+from api.ladder_shapes import Lowered, LowerRequest
 from api.openapi import problems
-from api.shapes import ResumeRequest, RollbackRequest, StateChanged
+from api.shapes import ResumeRequest, StateChanged
 from governance import handlers
 from schemas.governance import GovernanceState
 
@@ -24,16 +25,19 @@ def show_state(desk: AskDesk) -> GovernanceState:
 
 
 @router.post("/api/governance/rollback", responses=problems("refused", "unavailable"))
-def roll_back(desk: AskDesk, actor: AskActor, wanted: RollbackRequest) -> StateChanged:
+def roll_back(desk: AskDesk, actor: AskActor, wanted: LowerRequest) -> Lowered:
     """Lower the phase to the present one or one below, with the whitelist last held there.
 
     L3 holds none. It works while Kafka is down: workers and subscribers are told as soon as
-    they can be. Every rollback opens a new epoch, so that older decisions are stale.
+    they can be. Every rollback opens a new epoch, so that older decisions are stale. `dryRun`
+    shows what would change, and changes nothing; an `incidentId` makes the cooldown the long one.
     """
-    state = handlers.roll_back(
-        desk, wanted.target_phase, reason=wanted.reason, by=actor, incident_id=wanted.incident_id
-    )
-    return StateChanged(state=state)
+    target, incident = wanted.target_phase, wanted.incident_id
+    if wanted.dry_run:
+        preview = handlers.preview_rollback(desk, target, incident_id=incident)
+        return Lowered(state=preview.state, dry_run=True, preview=preview)
+    state = handlers.roll_back(desk, target, reason=wanted.reason, by=actor, incident_id=incident)
+    return Lowered(state=state)
 
 
 @router.post(

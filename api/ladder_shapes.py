@@ -1,0 +1,119 @@
+"""Shapes of the ladder over HTTP: approvals, rejections, rollbacks, the kill switch."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from api.shapes import Prose, Reason, RollbackRequest, StateChanged, Strict
+from governance.approvals import Seen
+from governance.cooldown import Cooldown
+from governance.handlers import RollbackPreview
+from governance.ladder import ApproverRole
+from governance.validation import Validation
+from schemas.errors import BadRequest
+from schemas.governance import Phase
+from schemas.wire import Moment, Wire
+
+
+class ApproveRequest(Strict):
+    """In which role somebody approves, and on what they decided, as far as they say.
+
+    ``digest``, ``version`` and ``autonomyEpoch`` are those of the proposal and the state that
+    they saw; what is given must still be so.
+    """
+
+    approved_by: Annotated[str, Field(max_length=64)] | None = Field(
+        default=None, description="tech-lead, ops-lead, product-lead or exec-sponsor; required."
+    )
+    digest: Annotated[str, Field(max_length=64)] | None = None
+    version: Annotated[int, Field(ge=1, lt=2**31)] | None = None
+    autonomy_epoch: Annotated[int, Field(ge=0, lt=2**63)] | None = None
+
+    @property
+    def role(self) -> ApproverRole:
+        """Return the role; people also write it as they speak it.
+
+        Raises:
+            BadRequest: none is named, or one that approves nothing.
+        """
+        said = (self.approved_by or "").strip().lower().replace(" ", "-").replace("_", "-")
+        try:
+            return ApproverRole(said)
+        except ValueError:
+            known = ", ".join(ApproverRole)
+            raise BadRequest(
+                f"name the role in which you approve: {known}", field="approvedBy"
+            ) from None
+
+    @property
+    def seen(self) -> Seen:
+        """Return what the approver decided on."""
+        return Seen(digest=self.digest, epoch=self.autonomy_epoch, version=self.version)
+
+
+class RejectRequest(Strict):
+    """Why a proposal is rejected; may be left out."""
+
+    reason: Prose | None = None
+
+
+class Rejected(Wire):
+    """A proposal was rejected, by this request or an earlier one."""
+
+    success: Literal[True] = True
+    id: str
+    reason: str | None
+
+
+class LowerRequest(RollbackRequest):
+    """To where and why autonomy is lowered; ``dryRun`` only shows what would change."""
+
+    dry_run: bool = False
+
+
+class Lowered(StateChanged):
+    """The state after a rollback, or after the one that ``dryRun`` asked about."""
+
+    dry_run: bool = False
+    preview: RollbackPreview | None = None
+
+
+class KillRequest(Strict):
+    """Why the kill switch is pulled; an emergency may leave it out."""
+
+    reason: Reason = "no reason was given"
+
+
+class ConcludeRequest(Strict):
+    """What people decided about a validation that its numbers could not decide."""
+
+    keep: bool = Field(description="Whether the phase is kept; false gives it up.")
+    reason: Reason
+
+
+class Concluded(Wire):
+    """How a validation ended."""
+
+    success: Literal[True] = True
+    validation: Validation
+
+
+class CooldownAnswer(Wire):
+    """Whether nobody may propose a rise now, and until when."""
+
+    running: bool
+    cooldown: Cooldown | None
+
+
+class PhaseEntry(Wire):
+    """One stay at a phase; the whitelist is the one that it ended with."""
+
+    phase: Phase
+    command_whitelist: list[str]
+    started_at: Moment
+    ended_at: Moment | None
+    cause: str
+    actor: str
+    autonomy_epoch: int

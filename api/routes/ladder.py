@@ -1,0 +1,80 @@
+"""The ladder: the phases that were held, the one on trial, the cooldown, and what to decide."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+
+from api.asking import AskActor, AskDesk
+from api.ladder_shapes import (
+    Concluded,
+    ConcludeRequest,
+    CooldownAnswer,
+    PhaseEntry,
+)
+from api.openapi import problems
+from governance import handlers
+from governance.decisions import DecisionAnswer
+from governance.validation import Validation
+
+router = APIRouter(tags=["Ladder"])
+
+Requested = Annotated[bool, Query(description="Whether stakeholders ask for a rollback.")]
+RuleName = Annotated[str, Path(description="The rule's name, URL-encoded.", max_length=256)]
+Most = Annotated[int, Query(ge=1, le=500, description="How many phases at most.")]
+
+
+@router.get("/api/governance/phases/history", responses=problems("invalid_request", "unavailable"))
+def list_phase_history(desk: AskDesk, limit: Most = 100) -> list[PhaseEntry]:
+    """List the phases that were held, newest first: from when until when, why, and by whom."""
+    return [
+        PhaseEntry.model_validate(
+            {**row, "command_whitelist": json.loads(row["command_whitelist"])}
+        )
+        for row in handlers.show_phase_history(desk, limit=limit)
+    ]
+
+
+@router.get("/api/governance/validation", responses=problems("not_found", "unavailable"))
+def show_validation(desk: AskDesk) -> Validation:
+    """Show the validation of the last rise: its criteria, how far it is, and how it stands."""
+    return handlers.show_validation(desk)
+
+
+@router.post(
+    "/api/governance/validation/conclude",
+    responses=problems("not_found", "refused", "unavailable"),
+)
+def conclude_validation(desk: AskDesk, actor: AskActor, wanted: ConcludeRequest) -> Concluded:
+    """Decide on a validation whose numbers could not: keep the phase, or give it up.
+
+    Keeping it is possible only when the validation is inconclusive at its end.
+    """
+    ended = handlers.conclude_validation(desk, keep=wanted.keep, reason=wanted.reason, by=actor)
+    return Concluded(validation=ended)
+
+
+@router.get("/api/governance/cooldown", responses=problems("unavailable"))
+def show_cooldown(desk: AskDesk) -> CooldownAnswer:
+    """Show whether a rise may not be proposed for now, until when, and why."""
+    found = handlers.show_cooldown(desk)
+    return CooldownAnswer(running=found is not None, cooldown=found)
+
+
+@router.get(
+    "/api/governance/decisions/rollback", responses=problems("invalid_request", "unavailable")
+)
+def decide_rollback(desk: AskDesk, requested: Requested = False) -> DecisionAnswer:
+    """Answer the runbook's “Should I rollback the current phase?” on the last day."""
+    return handlers.decide_rollback(desk, requested=requested)
+
+
+@router.get(
+    "/api/circuit-breaker/rules/{name:path}/decision",
+    responses=problems("not_found", "unavailable"),
+)
+def decide_adjustment(desk: AskDesk, name: RuleName) -> DecisionAnswer:
+    """Answer the runbook's “Should I adjust a circuit breaker rule?” on the last ninety days."""
+    return handlers.decide_adjustment(desk, name)

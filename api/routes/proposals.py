@@ -1,0 +1,104 @@
+"""Proposals: what may be allowed next, who approved it, and whether one should."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Path, Query
+
+from api.asking import AskActor, AskDesk
+from api.ladder_shapes import ApproveRequest, Rejected, RejectRequest
+from api.openapi import problems
+from governance import handlers
+from governance.approvals import self_asserted
+from governance.decisions import DecisionAnswer
+from governance.handlers import Approved
+from governance.proposals import Proposal
+
+router = APIRouter(prefix="/api/governance/proposals", tags=["Proposals"])
+
+ProposalId = Annotated[str, Path(description="The proposal's id.", max_length=256)]
+Most = Annotated[int, Query(ge=1, le=500, description="How many proposals at most.")]
+
+REFUSALS = (
+    "not_ready",
+    "unresolved_events",
+    "risk_too_high",
+    "validation_too_short",
+    "validation_running",
+    "cooldown_running",
+    "phase_skipped",
+    "proposal_closed",
+    "proposal_expired",
+    "stale_proposal",
+    "stale_epoch",
+    "role_not_required",
+    "role_taken",
+    "one_person_one_role",
+    "own_proposal",
+)
+"""Why a rise may not be approved, each a problem of its own."""
+
+
+@router.get("", responses=problems("unavailable"))
+def list_proposals(desk: AskDesk) -> list[Proposal]:
+    """List every proposal that waits for people, newest first; the list is never cut."""
+    return handlers.list_proposals(desk)
+
+
+@router.get("/history", responses=problems("invalid_request", "unavailable"))
+def list_past_proposals(desk: AskDesk, limit: Most = 20) -> list[Proposal]:
+    """List the newest proposals, whatever became of them, newest first."""
+    return handlers.list_past_proposals(desk, limit=limit)
+
+
+@router.get("/{proposal_id}", responses=problems("not_found", "unavailable"))
+def show_proposal(desk: AskDesk, proposal_id: ProposalId) -> Proposal:
+    """Show one proposal with its approvals; those that were voided say why."""
+    return handlers.show_proposal(desk, proposal_id)
+
+
+@router.get("/{proposal_id}/decision", responses=problems("not_found", "unavailable"))
+def decide_approval(desk: AskDesk, proposal_id: ProposalId) -> DecisionAnswer:
+    """Answer the runbook's “Should I approve this expansion proposal?”, with every number.
+
+    The answers are those of this moment, not those of when it was proposed.
+    """
+    return handlers.decide_approval(desk, proposal_id)
+
+
+@router.post(
+    "/{proposal_id}/approve",
+    responses=problems(
+        "bad_request", "role_not_held", "service_may_not_approve", "not_found", *REFUSALS,
+        "unavailable",
+    ),
+)  # fmt: skip
+def approve_proposal(
+    desk: AskDesk,
+    proposal_id: ProposalId,
+    wanted: Annotated[ApproveRequest | None, Body()] = None,
+) -> Approved:
+    """Approve a proposal in a role of yours; the last role that is missing raises the phase.
+
+    One person approves in one role. The approval is bound to the digest of what is proposed:
+    when the rules, the epoch, the blockers or the breaker events change, it is voided.
+    """
+    asked = wanted or ApproveRequest()
+    return handlers.approve_proposal(desk, proposal_id, self_asserted(asked.role), seen=asked.seen)
+
+
+@router.post(
+    "/{proposal_id}/reject",
+    responses=problems("not_found", "proposal_closed", "proposal_expired", "unavailable"),
+)
+def reject_proposal(
+    desk: AskDesk,
+    actor: AskActor,
+    proposal_id: ProposalId,
+    wanted: Annotated[RejectRequest | None, Body()] = None,
+) -> Rejected:
+    """Reject a proposal for good; the body may be left out, `reason` keeps why."""
+    said = wanted.reason if wanted else None
+    gone = handlers.reject_proposal(desk, proposal_id, by=actor, reason=said)
+    return Rejected(id=gone.id, reason=gone.reason)
