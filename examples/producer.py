@@ -23,22 +23,21 @@ def connect(servers: str) -> KafkaProducer:
         acks="all",
         enable_idempotence=True,
         linger_ms=5,
-        # The same id must always have the same key: repeats are recognised within a partition.
-        key_serializer=str.encode,
-        value_serializer=lambda event: json.dumps(event).encode(),
     )
 
 
-def report(producer: KafkaProducer, command: dict[str, object], status: str) -> str:
+def report(producer: KafkaProducer, command: dict[str, str], status: str) -> str:
     """Send one step of a command and return the event's id; send it again under that id only."""
     event = {
         "id": str(uuid.uuid4()),
         "kind": "command",
+        "autonomous": True,
         "occurredAt": datetime.now(UTC).isoformat(timespec="milliseconds"),
         **command,
         "status": status,
     }
-    producer.send(TOPIC, key=command["commandType"], value=event)
+    # The same id must always have the same key: repeats are recognised within a partition.
+    producer.send(TOPIC, key=command["commandType"].encode(), value=json.dumps(event).encode())
     return str(event["id"])
 
 
@@ -47,7 +46,7 @@ def main() -> None:
     producer = connect(sys.argv[1] if len(sys.argv) > 1 else "localhost:9092")
     try:
         while True:
-            command = {"commandId": str(uuid.uuid4()), "commandType": "SET_FAN", "autonomous": True}
+            command = {"commandId": str(uuid.uuid4()), "commandType": "SET_FAN"}
             for status in ("proposed", "approved", random.choice(["succeeded"] * 20 + ["failed"])):
                 report(producer, command, status)
             time.sleep(1)

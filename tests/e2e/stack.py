@@ -101,6 +101,19 @@ class Stack:
             timeout=PATIENCE,
         )
 
+    def shell(self, script: str) -> str:
+        """Run a script in the same folder, which must succeed; return what it printed."""
+        ran = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", script],
+            cwd=self.folder,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+        )
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        return ran.stdout
+
 
 def environment() -> dict[str, str]:
     """Return our variables without what would point the stack at something else."""

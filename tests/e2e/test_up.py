@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import time
@@ -10,12 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.stack import Stack, free_port, is_alive
+from tests.e2e.stack import COMMAND, Stack, free_port, is_alive
 
 pytestmark = pytest.mark.integration
 
 UNRESOLVED = "/api/circuit-breaker/events/unresolved"
+EVENTS = "/api/circuit-breaker/events?limit=100"
 STATE = "/api/governance/state"
+README = Path(__file__).parents[2] / "README.md"
+TRUE_EVERY_TIME = (
+    '{"success":true,"already":false}',
+    "condition: 'errorrate' is not a metric; did you mean errorRate?",
+    "sent 7 records to governance.command-events",
+)
+"""Answers in the README that hold no number of a single run."""
 STORY = 90.0
 """Seconds in which the incident must have happened, from the moment that all is up."""
 
@@ -39,6 +48,7 @@ def test_an_incident_is_contained_and_the_next_start_goes_on(tmp_path: Path) -> 
         assert "SET_FAN" in stack.command("events").stdout
         children = stack.children()
         assert_one_of_each(children, "kafka.Kafka", "cli worker", "cli api", "cli demo")
+        assert_the_readme_is_true(stack)
 
         assert stack.end(signal.SIGINT) == 0
         assert not [line for pid, line in children.items() if is_alive(pid)]
@@ -49,8 +59,8 @@ def test_an_incident_is_contained_and_the_next_start_goes_on(tmp_path: Path) -> 
         stack.wait_until_up()
         assert stack.read(STATE)["currentPhase"] == "L3"
         assert stack.read(STATE)["autonomyEpoch"] >= state["autonomyEpoch"]
-        assert "SET_FAN" in stack.read(STATE)["pausedCommandTypes"]
-        assert {event["id"] for event in events} <= {e["id"] for e in stack.read(UNRESOLVED)}
+        assert "SET_DRUM" in stack.read(STATE)["pausedCommandTypes"]
+        assert {event["id"] for event in events} <= {event["id"] for event in stack.read(EVENTS)}
         assert "breaker events from before are unresolved" in stack.said
 
         children = stack.children()
@@ -89,6 +99,21 @@ def test_a_taken_port_is_named_before_anything_starts(tmp_path: Path) -> None:
         assert "PORT: port" in stack.said
         assert "Traceback" not in stack.said
     assert not (tmp_path / "var/kafka").exists()
+
+
+def assert_the_readme_is_true(stack: Stack) -> None:
+    """Run the commands of the five-minute tour as they stand there, all in one shell."""
+    tour = README.read_text(encoding="utf-8").split("## Five minutes")[1].split("## The command")[0]
+    script = "\n".join(re.findall(r"```bash\n(.*?)```", tour, flags=re.DOTALL))
+    said = stack.shell(
+        script.replace("http://localhost:4007", stack.api)
+        .replace(".venv/bin/governance", str(COMMAND))
+        .replace("examples/", f"{README.parent}/examples/")
+    )
+    for answer in TRUE_EVERY_TIME:
+        assert f"# {answer}" in tour
+        assert answer in said
+    stack.wait(lambda: "OPEN_VALVE failed 3 times within 5m: paused" in stack.said, "untold")
 
 
 def tripped(stack: Stack) -> set[str]:

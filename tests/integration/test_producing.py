@@ -14,12 +14,15 @@ import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from embedded.provision import provision
+from examples import producer
 from schemas.settings import Settings
 from schemas.wire import iso
+from streams.codec import decode
 
 pytestmark = pytest.mark.integration
 
 COMMAND = Path(sys.executable).with_name("governance")
+EXAMPLE = Path(producer.__file__)
 Run = Callable[..., str]
 
 
@@ -129,6 +132,22 @@ def test_topics_are_made_once_and_checked_ever_after(settings: Settings, run: Ru
     }
     assert rows[settings.topic("tally-changelog")]["partitions"] == 2
     assert len(rows) == 9
+
+
+def test_the_example_producer_sends_what_counts(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What people copy is short, keyed as the contract asks, and decodes without complaint."""
+    assert len(EXAMPLE.read_text().splitlines()) <= 60
+    monkeypatch.setattr(producer, "TOPIC", settings.topic("command-events"))
+    connected = producer.connect(str(settings.kafka_bootstrap_servers))
+    command = {"commandId": "c-1", "commandType": "SET_FAN"}
+    ids = [producer.report(connected, command, status) for status in ("proposed", "failed")]
+    connected.close()
+
+    arrived = read(settings, "command-events")
+    assert [decode(value).id for _, value in arrived] == ids
+    assert {key for key, _ in arrived} == {b"SET_FAN"}
 
 
 def bury(settings: Settings, letters: list[tuple[str, bytes | None, bytes]]) -> None:
