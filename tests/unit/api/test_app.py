@@ -17,7 +17,7 @@ from schemas.errors import Unavailable
 from tests.scripts.write_openapi import present_document
 
 OPERATIONS = [
-    (method.upper(), path.format(event_id="e", command_type="t", name="n"))
+    (method.upper(), re.sub(r"\{\w+\}", "n", path))
     for path, item in present_document()["paths"].items()
     for method in item
     if path != "/api/stream"
