@@ -22,8 +22,9 @@ class Memory:
         self.scope_limit = scope_limit
         self.number = 0
         self.start: int | None = None
-        self.ids: set[str] = set()
-        self.ids_before: set[str] = set()
+        # Dictionaries without values: unlike sets, the garbage collector does not walk them.
+        self.ids: dict[str, None] = {}
+        self.ids_before: dict[str, None] = {}
         self.values: dict[str, set[str]] = {}
         self.values_before: dict[str, set[str]] = {}
         self.horizon = ID_MEMORY
@@ -45,9 +46,9 @@ class Memory:
     def _begin(self, number: int, start: int | None) -> None:
         """Forget the generation before and start *number*."""
         follows = number == self.number + 1
-        self.ids_before = self.ids if follows else set()
+        self.ids_before = self.ids if follows else {}
         self.values_before = self.values if follows else {}
-        self.ids, self.values = set(), {}
+        self.ids, self.values = {}, {}
         self.number, self.start = number, start
         self._open, self._is_new = None, True
 
@@ -57,7 +58,7 @@ class Memory:
 
     def remember(self, event_id: str) -> None:
         """Remember that *event_id* has been counted."""
-        self.ids.add(event_id)
+        self.ids[event_id] = None
         (self._open or self._opened()).ids.append(event_id)
 
     def remember_all(self, events: Sequence[Decoded], clock: int) -> bool:
@@ -76,12 +77,12 @@ class Memory:
         ):
             return False
         ids = [event.id for event in events]
-        new = set(ids)
+        new = dict.fromkeys(ids)
         if len(new) < len(ids) or not (
-            new.isdisjoint(self.ids) and new.isdisjoint(self.ids_before)
+            self.ids.keys().isdisjoint(new.keys()) and self.ids_before.keys().isdisjoint(new.keys())
         ):
             return False
-        self.ids |= new
+        self.ids.update(new)
         (self._open or self._opened()).ids.extend(ids)
         return True
 
@@ -122,8 +123,8 @@ class Memory:
             _fill(generation, self.ids_before, self.values_before)
 
 
-def _fill(generation: Generation, ids: set[str], values: dict[str, set[str]]) -> None:
+def _fill(generation: Generation, ids: dict[str, None], values: dict[str, set[str]]) -> None:
     """Add what *generation* remembered."""
-    ids.update(generation.ids)
+    ids.update(dict.fromkeys(generation.ids))
     for dimension, value in generation.values:
         values.setdefault(dimension, set()).add(value)

@@ -42,8 +42,8 @@ def run(settings: Settings, bootstrap_servers: str) -> None:
     """Run a worker until SIGTERM or SIGINT; it flushes before it ends."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    # What lives long here is large and without cycles: looking through it is wasted time.
-    gc.set_threshold(50_000, 50, 1_000)
+    # A batch makes thousands of objects and no cycles: looking for some each time is waste.
+    gc.set_threshold(50_000, 50, 10)
     (settings.data_dir / "workers").mkdir(parents=True, exist_ok=True)
     app = StreamApp(settings, bootstrap_servers)
     server = serve(

@@ -81,7 +81,7 @@ async def test_what_was_stored_is_what_is_rebuilt() -> None:
     lived, changelog = life(4)
     state = (await recovery(Topic({0: changelog})).states({0: 0}, {0}))[0]
     assert (state.pos, state.clock) == (lived.pos, lived.clock)
-    assert state.memory.ids | state.memory.ids_before == {"2", "3"}
+    assert set(state.memory.ids | state.memory.ids_before) == {"2", "3"}
 
 
 async def test_reading_begins_at_the_hint() -> None:
@@ -99,7 +99,7 @@ async def test_a_hint_that_misleads_costs_only_time() -> None:
     zombie = msgspec.structs.replace(decode_tally(changelog[1]), start=3)
     topic = Topic({0: [*changelog, encode(zombie)]})
     state = (await recovery(topic).states({0: 0}, {0}))[0]
-    assert (state.pos, state.memory.ids_before) == (lived.pos, {"2"})
+    assert (state.pos, set(state.memory.ids_before)) == (lived.pos, {"2"})
     assert [span for _, span in topic.reads] == [(4, 5), (3, 5), (0, 5)]
 
 
