@@ -182,3 +182,43 @@ def test_requests_are_counted_under_the_shorter_prefix(client: TestClient) -> No
         'service="governance",status_code="404"} 1.0'
     ) in text
     assert "\nsimcorp_process_resident_memory_bytes " in text
+
+
+def test_readiness_is_that_of_the_last_assessment(client: TestClient) -> None:
+    """Scores in points with their maxima, as the dashboard divides them."""
+    client.get("/api/readiness/current")
+    samples = _scrape(client)
+    names = ("technical", "process", "organizational")
+
+    assert _value(samples, "readiness_score") == 5 / 80
+    assert [_value(samples, f"readiness_{name}_score") for name in names] == [3, 2, 0]
+    assert [_value(samples, f"readiness_{name}_max") for name in names] == [35, 25, 20]
+
+
+def test_items_that_are_not_met_are_listed(client: TestClient) -> None:
+    """Required or not; the required ones block."""
+    client.get("/api/readiness/current")
+    labels = {"category": "technical", "status": "false"}
+    samples = _scrape(client)
+
+    def blocker(name: str, required: str) -> float | None:
+        return _value(
+            samples, "readiness_blockers_info", item_name=name, required=required, **labels
+        )
+
+    assert blocker("Kill switch tested", "true") == 1
+    assert blocker("Chaos engineering tests passing", "false") == 1
+    assert blocker("Circuit breakers implemented", "true") is None
+
+
+def test_being_scraped_is_being_monitored(client: TestClient) -> None:
+    """That Prometheus asks is what makes monitoring operational."""
+
+    def is_met() -> bool:
+        items = client.get("/api/readiness/current").json()["technical"]["items"]
+        (found,) = [i for i in items if i["name"] == "Real-time monitoring operational"]
+        return bool(found["status"])
+
+    assert not is_met()
+    _scrape(client)
+    assert is_met()

@@ -96,3 +96,65 @@ def test_the_catalogue_is_what_rules_are_judged_by(client: TestClient) -> None:
     assert entries["errorRate"]["numerator"] == ["failed", "timedOut"]
     assert entries["errorRate"]["denominator"] == ["succeeded", "failed", "timedOut"]
     assert entries["failures"]["denominator"] is None
+
+
+def test_the_history_of_a_month_is_a_point_a_day(client: TestClient) -> None:
+    """Without being told how, it shows the last 30 days as a chart would."""
+    points = client.get("/api/metrics/history").json()
+
+    assert len(points) == 31
+    assert points[-1]["period"] == {
+        "start": "2026-11-23T00:00:00.000Z",
+        "end": "2026-11-24T00:00:00.000Z",
+    }
+    assert [point["commands"]["failed"] for point in points[-3:]] == [5, 0, 1]
+    assert points[0]["rates"]["errorRate"] is None
+
+
+@pytest.mark.parametrize(("step", "points"), [("minute", 120), ("hour", 2), ("day", 1)])
+def test_a_history_has_the_step_that_is_asked_for(
+    client: TestClient, step: str, points: int
+) -> None:
+    """Each step holds the same four attempts."""
+    period = {"from": "2026-11-23T10:00:00Z", "to": "2026-11-23T12:00:00Z", "step": step}
+    shown = client.get("/api/metrics/history", params=period).json()
+
+    assert len(shown) == points
+    assert sum(point["commands"]["total"] for point in shown) == 4
+
+
+@pytest.mark.parametrize(
+    ("period", "field"),
+    [
+        ({"from": "2026-01-01T00:00:00Z", "step": "minute"}, "step"),
+        ({"from": "1970-01-01T00:00:00Z"}, "step"),
+        ({"step": "week"}, "step"),
+        ({"from": "2026-12-01T00:00:00Z"}, "start"),
+        ({"to": "0001-01-01T00:00:00Z"}, "to"),
+    ],
+)
+def test_a_history_that_cannot_be_drawn_is_refused(
+    client: TestClient, period: dict[str, str], field: str
+) -> None:
+    """Too many points, a step that nobody knows, or a period that ends before it starts."""
+    answer = client.get("/api/metrics/history", params=period)
+
+    assert answer.status_code in (400, 422)
+    assert answer.json()["field"] == field
+
+
+def test_a_scope_has_a_history_of_its_own(client: TestClient) -> None:
+    """A command type that nobody ran counts nothing."""
+    shown = client.get("/api/metrics/history", params={"scope": "commandType=SET_FAN"}).json()
+
+    assert {point["commands"]["total"] for point in shown} == {0}
+
+
+def test_a_period_is_compared_with_the_one_before(client: TestClient) -> None:
+    """Today's success rate is 0.75, two days ago it was 0."""
+    shown = client.get("/api/metrics/compare", params={"days": 2}).json()
+
+    assert shown["current"]["rates"]["successRate"] == pytest.approx(3 / 9)
+    assert shown["previous"]["commands"]["total"] == 0
+    assert shown["change"]["attempts"] == 9
+    assert shown["change"]["successRate"] is None
