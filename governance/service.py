@@ -21,6 +21,7 @@ from governance.feed import Feed
 from governance.frontier import Frontiers
 from governance.health import Check, Health, milliseconds
 from governance.kafka_reader import Pulse
+from governance.ladder_watch import LadderWatch
 from governance.lookout import Lookout, blindness
 from governance.loop import Loop
 from governance.metrics import PeriodMetrics
@@ -89,6 +90,10 @@ class StateService:
             is_stopping=lambda: self._assessing.is_stopping,
         )
         self._assessing = Loop("readiness", self.readiness.turn)
+        self._climbing = Loop(
+            "ladder",
+            LadderWatch(self.desk, wait=lambda seconds: self._climbing.wait(seconds)).turn,
+        )
         self._loops = (
             self._applying,
             self._tallying,

@@ -1,0 +1,38 @@
+"""Watches the ladder: expires and voids proposals, and judges the phase that is on trial."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from governance.desk import Desk
+from governance.handlers import judge_validation, tend_proposals
+
+LOOK: Final = 2.0
+"""Seconds between two looks at what approvals stand on; one that moved voids them that soon."""
+
+JUDGE: Final = 30.0
+"""Seconds between two judgements of a validation: each sums up all minutes since the rise."""
+
+
+class LadderWatch:
+    """Takes turns at looking."""
+
+    def __init__(self, desk: Desk, *, wait: Callable[[float], None]) -> None:
+        self._desk = desk
+        self._wait = wait
+        self._judged: float | None = None
+
+    def turn(self) -> None:
+        """Look, then wait.
+
+        Raises:
+            Unavailable: the database is busy or away; the next turn looks again.
+        """
+        tend_proposals(self._desk)
+        now = time.monotonic()
+        if self._judged is None or now - self._judged >= JUDGE:
+            judge_validation(self._desk)
+            self._judged = now
+        self._wait(LOOK)
