@@ -69,7 +69,7 @@ class Published:
             for key, trip in self.wanted.trips.items()
             if trip.at <= self.judged_until or key in ids
         }
-        return action_differences(self.actions, due)
+        return action_differences(self.actions, due, topic=f"{self.prefix}command-events")
 
     def dead_letter_differences(self) -> list[str]:
         """Return which dead letters are missing, too many or damaged, as far as was folded."""
@@ -84,7 +84,7 @@ class Published:
         return [
             *(f"missing: {one}" for one in due - got),
             *(f"too many: {one}" for one in got - self.wanted.dead_letters),
-            *_damaged(self.dead, self.logs),
+            *_damaged(self.dead, self.logs, topic=f"{self.prefix}{COMMAND_EVENTS.name}"),
         ]
 
 
@@ -130,13 +130,13 @@ def _dead_letter(record: Any) -> DeadLetter:
     return DeadLetter(int(headers["partition"]), int(headers["offset"]), Reason(headers["reason"]))
 
 
-def _damaged(dead: Sequence[Any], logs: Sequence[SourceLog]) -> Iterator[str]:
+def _damaged(dead: Sequence[Any], logs: Sequence[SourceLog], *, topic: str) -> Iterator[str]:
     """Yield a line for each dead letter that does not hold what was sent, and why."""
     sent = {log.partition: log.records for log in logs}
     for record in dead:
         headers = _headers(record)
         place = f"{headers.get('partition')}/{headers.get('offset')}"
-        if set(headers) != HEADERS or not headers["topic"].endswith(COMMAND_EVENTS.name):
+        if set(headers) != HEADERS or headers["topic"] != topic:
             yield f"dead letter {place} has headers {headers}"
         elif record.value != sent[int(headers["partition"])][int(headers["offset"])].value:
             yield f"dead letter {place} does not hold what was sent"

@@ -23,8 +23,12 @@ if TYPE_CHECKING:
     from tests.oracle.world import World
 
 BIGGEST_BATCHES: Final = (1, 3, 10, 60)
-LEADS: Final = (0, 1_500, 60_000, 10**12)
+FOR_EVER: Final = 10**15
+LEADS: Final = (0, 1_500, 60_000, FOR_EVER)
 """How long before it takes effect a worker may have heard of a change (ms of log time)."""
+
+LAGS: Final = (-60_000, -5_000, -1_000, -100, 0, 0, 1_500)
+"""The same for a judge that knows how far it can trust what it has heard."""
 
 
 @dataclass(slots=True)
@@ -40,10 +44,14 @@ class Habits:
 
 @dataclass(slots=True)
 class Replica:
-    """One life of one part: its state, and what it handed over that has not arrived."""
+    """One life of one part: its state, and what it handed over that has not arrived.
+
+    A replica that ``knows_its_limits`` hears of changes late, and says so to its judge.
+    """
 
     state: Any
     read_at: int
+    knows_its_limits: bool = False
     heard: int = -1
     outbox: deque[Output] = field(default_factory=deque)
     handed: int = 0
@@ -113,9 +121,11 @@ class Part:
         if self.world.habits.commits_ahead and self.committed > state.pos:
             state.skip_to(self.committed)
         resume = self.resume(state)
+        knows = random.random() < 0.5
         if not self.world.habits.recovers:
-            return Replica(state, self.committed)
-        return Replica(state, random.choice((resume, resume, min(self.committed, resume), 0)))
+            return Replica(state, self.committed, knows)
+        starts = (resume, resume, min(self.committed, resume), 0)
+        return Replica(state, random.choice(starts), knows)
 
     def joined(self) -> Any:
         """Return the state that the changelog holds; the hint first, then from the beginning."""
@@ -214,8 +224,14 @@ class Part:
         if len(self.replicas) > 1:
             del self.replicas[0]
 
+    def hear_all(self, replica: Replica) -> None:
+        """Tell of everything that there is."""
+        self.tell(replica.state, replica.heard, FOR_EVER)
+        replica.heard = FOR_EVER
+
     def settle(self) -> bool:
         """Let the owner do all that can still be done; return whether anything was."""
+        self.hear_all(self.replicas[-1])
         owner, before = self.replicas[-1], (self.replicas[-1].state.pos, len(self.changelog))
         source = self.source()
         owner.read_at = min(owner.read_at, owner.state.pos)
@@ -302,6 +318,25 @@ class JudgePart(Part):
     @override
     def advance(self, state: Judge) -> list[Output]:
         return state.advance()
+
+    @override
+    def hear(self, replica: Replica, reached: int) -> None:
+        if not replica.knows_its_limits:
+            super().hear(replica, reached)
+            return
+        # What its predecessor adopted it knows: it reads the topics to their ends before it starts.
+        upto = max(reached + self.world.random.choice(LAGS), replica.state.at or 0)
+        if upto > replica.heard:
+            self.tell(replica.state, replica.heard, upto)
+            replica.heard = upto
+        replica.state.trust(replica.heard)
+
+    @override
+    def hear_all(self, replica: Replica) -> None:
+        super().hear_all(replica)
+        if replica.knows_its_limits:
+            replica.state.trust(FOR_EVER)
+            replica.hand_over(replica.state.advance())
 
     @override
     def reached(self, state: Judge, stop: int) -> int:

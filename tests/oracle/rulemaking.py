@@ -10,10 +10,9 @@ from typing import Final
 from schemas.events import Severity
 from schemas.governance import Phase, StateRecord
 from schemas.rules import Action, Rule, RuleVersion
-from schemas.tallies import STEP
 from schemas.wire import from_ms
 from tests.oracle.conditions import Both, Either, Not, Term, Tree, terms, written
-from tests.oracle.laws import Book, Law, Window, length
+from tests.oracle.laws import Book, Law
 from tests.oracle.log import SourceLog, ceil_step
 
 NAMES: Final = ("High Error Rate", "Repeated Failures", "rule@2", "Règle n° 1", "incidents")
@@ -80,9 +79,7 @@ def _versions(random: Random, name: str, times: list[int]) -> Iterator[Law]:
     law = law_of(_draft(random, name), name=name, version=1, since=since)
     yield law
     for version in range(2, random.choice((2, 2, 3, 4, 5))):
-        # A deleted rule stays away for a step at least, or it would never have been deleted.
-        away = STEP if law.version.rule is None else 0
-        since = max(since + away, _some_time(random, times))
+        since = max(since, _some_time(random, times))
         law = _changed(random, law, version, since)
         yield law
 
@@ -104,23 +101,21 @@ def _changed(random: Random, law: Law, version: int, since: int) -> Law:
         rule = law.rule.model_copy(update={"enabled": not law.rule.enabled})
         same = Draft(rule, law.tree, law.recovery)
         return law_of(same, name=name, version=version, since=since)
-    other = _draft(random, name, pane=law.window.pane)
-    return law_of(other, name=name, version=version, since=since)
+    return law_of(_draft(random, name), name=name, version=version, since=since)
 
 
-def _draft(random: Random, name: str, *, pane: int | None = None) -> Draft:
-    """Return a rule and its trees; *pane* is the size of pane that its window must have."""
+def _draft(random: Random, name: str) -> Draft:
+    """Return a rule and its trees."""
     tree = _tree(random, depth=random.choice((0, 0, 0, 1, 1, 2)))
     action = random.choice((*Action, Action.ALERT_ONLY))
     is_typed = any(term.metric.startswith("commandType.") for term in terms(tree))
     is_typed = is_typed or action is Action.PAUSE_COMMAND_TYPE
-    windows = [one for one in WINDOWS if pane in (None, Window(length(one)).pane)]
     recovery = None if action.latches else _recovery(random, tree)
     rule = Rule(
         name=name,
         enabled=random.random() < 0.95,
         condition=written(tree),
-        window=random.choice(windows),
+        window=random.choice(WINDOWS),
         action=action,
         alert_severity=random.choice(tuple(Severity)),
         group_by="commandType" if is_typed else random.choice(GROUPS),

@@ -133,7 +133,7 @@ class World:
             actions.append(action)
             if first.setdefault(action.id, value) != value:
                 yield f"action {action.id} was published again with other evidence"
-        yield from action_differences(actions, wanted.trips).lines
+        yield from action_differences(actions, wanted.trips, topic="command-events").lines
         for part in self.parts:
             state = part.replicas[-1].state
             if isinstance(state, Judge) and state.frontier != wanted.judged.frontier:
