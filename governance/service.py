@@ -99,6 +99,7 @@ class StateService:
             self._tallying,
             self._looking,
             self._assessing,
+            self._climbing,
             self._relaying,
         )
 
