@@ -25,7 +25,13 @@ RUNNING = Running(
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """Return the settings of an installation without a Kafka of its own."""
-    return Settings(data_dir=tmp_path, kafka_bootstrap_servers=None, worker_id="box-0")
+    return Settings(
+        data_dir=tmp_path,
+        kafka_bootstrap_servers=None,
+        worker_id="box-0",
+        host="127.0.0.1",
+        port=4007,
+    )
 
 
 def test_what_runs_is_found_while_it_runs(settings: Settings) -> None:

@@ -119,7 +119,7 @@ def test_healthy_trips_nothing_though_things_fail() -> None:
 
 def test_an_incident_pauses_a_type_then_reverts_and_is_over() -> None:
     """Within a minute: SET_FAN paused, then everything back to L3, then a critical incident."""
-    found = trips(Scenario.INCIDENT, 4 * MINUTE)
+    found = trips(Scenario.INCIDENT, 2 * MINUTE)
     story = [(trip.rule.name, trip.scope) for trip in found]
 
     assert story[0] == ("Repeated Command Failures", "SET_FAN")
@@ -137,7 +137,7 @@ def test_an_incident_pauses_a_type_then_reverts_and_is_over() -> None:
 
 def test_a_slow_burn_ends_in_an_alert_and_nothing_else() -> None:
     """Rollbacks creep up until the rate over the window is above a tenth, after minutes."""
-    found = trips(Scenario.SLOW_BURN, 5 * MINUTE)
+    found = trips(Scenario.SLOW_BURN, 3 * MINUTE)
 
     assert [trip.rule.name for trip in found] == ["High Rollback Rate"]
     assert found[0].action is Action.ALERT_ONLY
