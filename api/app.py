@@ -1,9 +1,9 @@
 """The application: the layers around every request, and the routes.
 
-    SafeHeaders ─ Heads ─ Traffic ─ Guard ─ Bodies ─ Failures ─ routes
+    SafeHeaders ─ Heads ─ Traffic ─ Guard ─ Failures ─ Gate ─ Bodies ─ routes
 
 From outside inwards: every answer is dressed, every request counted, the foreign and the
-oversized turned away before a route sees them, and what a route did not foresee caught.
+unknown and the oversized turned away before a route sees them, and what nobody foresaw caught.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from prometheus_client import CollectorRegistry
 
+from api.auth.gate import Gate, check_route
 from api.bodies import Bodies
 from api.exposition import GovernanceMetrics
 from api.failures import Failures, add_failures
@@ -71,6 +72,7 @@ def create_app(service: StateService, settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         generate_unique_id_function=operation_id,
+        dependencies=[Depends(check_route)],
     )
     app.state.service = service
     app.state.started = time.monotonic()
@@ -81,15 +83,17 @@ def create_app(service: StateService, settings: Settings) -> FastAPI:
     for module in ROUTERS:
         app.include_router(module.router)
     add_failures(app)
-    _add_layers(app, prefix=settings.metrics_prefix.removesuffix("governance_"))
+    _add_layers(app, service, settings)
     return app
 
 
-def _add_layers(app: FastAPI, *, prefix: str) -> None:
+def _add_layers(app: FastAPI, service: StateService, settings: Settings) -> None:
     """Put the layers around the routes, the innermost first."""
-    app.add_middleware(Failures)
+    prefix = settings.metrics_prefix.removesuffix("governance_")
     app.add_middleware(Bodies)
-    app.add_middleware(Guard)
+    app.add_middleware(Gate, desk=service.desk, settings=settings)
+    app.add_middleware(Failures)
+    app.add_middleware(Guard, any_name=settings.auth != "open")
     app.add_middleware(Traffic, metrics=TrafficMetrics(app.state.registry, prefix))
     app.add_middleware(Heads)
     app.add_middleware(SafeHeaders)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated
 
 from fastapi import Depends, Request
 
+from api.auth.gate import AskCaller
 from api.live import Live
+from governance.approvals import Approver, self_asserted
+from governance.callers import Assurance, Caller
 from governance.desk import Desk
+from governance.ladder import ApproverRole
 from governance.service import StateService
-
-OPEN_MODE_ACTOR: Final = "operator (self_asserted)"
-"""Who acts while no authentication is configured: somebody on this machine, on their own word.
-
-The audit log shows it as it stands, so that nobody takes the name for a proof.
-"""
 
 
 def _service(request: Request) -> StateService:
@@ -42,10 +40,16 @@ async def live_of(request: Request) -> Live:
     return _live(request)
 
 
-async def actor_of(request: Request) -> str:
-    """Return who acts, as the audit log will name them."""
-    del request
-    return OPEN_MODE_ACTOR
+def approver_of(caller: Caller, role: ApproverRole) -> Approver:
+    """Return *caller* as one who approves in *role*; without authentication, on their word."""
+    if caller.assurance is Assurance.SELF_ASSERTED:
+        return self_asserted(role)
+    return Approver(caller.principal, role, caller.assurance, caller.roles)
+
+
+async def actor_of(caller: AskCaller) -> str:
+    """Return who acts, as the audit log will name them; never what a body says."""
+    return caller.actor
 
 
 AskService = Annotated[StateService, Depends(service_of)]

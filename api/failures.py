@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import FieldProblem, ProblemResponse, problem, problem_of
-from schemas.errors import GovernanceError, Unavailable
+from schemas.errors import GovernanceError, NotAuthenticated, TooManyRequests, Unavailable
 
 log = structlog.get_logger(__name__)
 
@@ -37,10 +37,17 @@ def add_failures(app: FastAPI) -> None:
 async def _ours(request: Request, error: Exception) -> ProblemResponse:
     """Answer an error of our own tree."""
     assert isinstance(error, GovernanceError)  # noqa: S101 - registered for nothing else
+    return answer_to(error, path=request.url.path)
+
+
+def answer_to(error: GovernanceError, *, path: str) -> ProblemResponse:
+    """Return the answer that tells of *error*, for the routes and the layers around them."""
     headers = {}
-    if isinstance(error, Unavailable):
+    if isinstance(error, Unavailable | TooManyRequests):
         headers["Retry-After"] = str(error.retry_after)
-    return ProblemResponse(problem_of(error, instance=request.url.path), headers)
+    if isinstance(error, NotAuthenticated):
+        headers["WWW-Authenticate"] = "Bearer"
+    return ProblemResponse(problem_of(error, instance=path), headers)
 
 
 async def _invalid(request: Request, error: Exception) -> ProblemResponse:

@@ -26,20 +26,22 @@ OWN_SITES: Final = frozenset({"same-origin", "none"})
 class Guard:
     """Answers 421 to a foreign ``Host`` and 403 to another site's unsafe request."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, any_name: bool = False) -> None:
+        """Make the layer; with *any_name*, callers prove who they are, so any host may be named."""
         self.app = app
+        self._any_name = any_name
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what may pass."""
-        answer = _refusal(scope) if scope["type"] == "http" else None
+        answer = _refusal(scope, self._any_name) if scope["type"] == "http" else None
         await (answer or self.app)(scope, receive, send)
 
 
-def _refusal(scope: Scope) -> ProblemResponse | None:
+def _refusal(scope: Scope, any_name: bool) -> ProblemResponse | None:
     """Return the answer to a request that may not pass, or None."""
     headers = Headers(scope=scope)
     host = headers.get("host", "")
-    if host and not is_loopback_name(host):
+    if host and not any_name and not is_loopback_name(host):
         return _answer("foreign_host", f"{host[:80]!r} is not a loopback name", scope)
     if scope["method"] not in SAFE_METHODS and is_cross_site(headers):
         return _answer("cross_site", "the request comes from a page of another site", scope)

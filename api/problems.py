@@ -46,6 +46,12 @@ KINDS: Final[dict[str, Kind]] = {
         "A page of another site may not act here",
         "Act from the console, the CLI or curl; nothing on another site may do it for you.",
     ),
+    "not_authenticated": Kind(
+        401,
+        "Nobody knows who asks",
+        "Send `Authorization: Bearer TOKEN`; `governance token create` makes one, and your "
+        "identity provider does where it is set.",
+    ),
     "not_permitted": Kind(403, "You may not do this", "Ask somebody whose role allows it."),
     "role_not_held": Kind(
         403, "You do not hold that role", "Approve in a role of yours, or ask who holds this one."
@@ -70,6 +76,11 @@ KINDS: Final[dict[str, Kind]] = {
         409,
         "Autonomy was lowered after you looked",
         "Read `/api/governance/state` again and decide on what it says now.",
+    ),
+    "idempotency_in_flight": Kind(
+        409,
+        "The first request is not answered yet",
+        "Repeat the request with the same key in a moment.",
     ),
     "no_rise": Kind(409, "Autonomy may not rise now", "`allowedWhen` says what it lacks."),
     "not_ready": Kind(
@@ -110,6 +121,11 @@ KINDS: Final[dict[str, Kind]] = {
         409, "One person approves in one role", "Another person approves in the other role."
     ),
     "own_proposal": Kind(409, "Nobody approves what they asked for", "Somebody else approves it."),
+    "outdated": Kind(
+        412,
+        "It changed after you read it",
+        "Read it again, decide on what it says now, and send its new `ETag` as `If-Match`.",
+    ),
     "too_large": Kind(413, "The body is too large", "Send at most 64 KiB."),
     "unsupported_media_type": Kind(
         415, "The body is not declared as JSON", "Add `Content-Type: application/json`."
@@ -123,12 +139,18 @@ KINDS: Final[dict[str, Kind]] = {
     "invalid_request": Kind(
         422, "A field is wrong", "`errors` names each field and what it should be."
     ),
+    "idempotency_key_reused": Kind(
+        422, "The key belongs to another request", "Send a new `Idempotency-Key`."
+    ),
     "bad_record": Kind(422, "A record cannot become an event", "Mend its producer."),
     "rule_error": Kind(
         422,
         "The rule cannot go live",
         "`caret` points at the fault and `suggestion` may say what was meant. The last good "
         "version of the rule is still in force.",
+    ),
+    "too_many_requests": Kind(
+        429, "Too many requests", "Ask again after `Retry-After` seconds, and less often."
     ),
     "bad_setting": Kind(500, "A setting cannot be used", "Set the variable that `detail` names."),
     "internal_error": Kind(

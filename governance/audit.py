@@ -61,6 +61,8 @@ class Act(StrEnum):
     CHECKLIST_CREATED = "checklist.created"
     CHECKLIST_CHANGED = "checklist.changed"
     READINESS_ATTESTED = "readiness.attested"
+    TOKEN_CREATED = "token.created"
+    TOKEN_REVOKED = "token.revoked"
 
 
 class AuditRow(NamedTuple):

@@ -8,7 +8,9 @@
     ├── Refused           a legal request that the present state does not allow (409)
     │   └── NoRise        ... a rise of autonomy that lacks something; each lack is a kind
     ├── NotFound          no such thing; carries near matches (404)
+    ├── NotAuthenticated  nobody knows who asks (401)
     ├── NotPermitted      the caller may not (403)
+    ├── TooManyRequests   this caller has asked too often (429)
     └── Unavailable       not now; retry later (503)
 
 Errors carry values; the sentence is built from them. ``code`` is stable and public: it names
@@ -105,6 +107,18 @@ class RuleError(BadRequest):
         return f"{self.source}\n{' ' * self.position}^"
 
 
+class KeyReused(BadRequest):
+    """The ``Idempotency-Key`` was used for another request before."""
+
+    code = "idempotency_key_reused"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this key was used for another request; a new request needs a new key",
+            field="Idempotency-Key",
+        )
+
+
 class Refused(GovernanceError):
     """A legal request that the present state does not allow; says what would allow it."""
 
@@ -134,6 +148,19 @@ class Conflict(Refused):
     """A thing of that name exists, or another request changed it first."""
 
     code = "conflict"
+
+
+class Outdated(Conflict):
+    """What the caller decided on has changed since: ``If-Match`` does not match."""
+
+    code = "outdated"
+
+
+class KeyInFlight(Refused):
+    """The first request with this ``Idempotency-Key`` has not been answered yet."""
+
+    code = "idempotency_in_flight"
+    retryable = True
 
 
 class NoRise(Refused):
@@ -257,6 +284,12 @@ class NotFound(GovernanceError):
         super().__init__(f"no {kind} named {name!r}{hint}")
 
 
+class NotAuthenticated(GovernanceError):
+    """Nobody knows who asks; the sentence never repeats what was sent."""
+
+    code = "not_authenticated"
+
+
 class NotPermitted(GovernanceError):
     """The caller is known and may not do this."""
 
@@ -273,6 +306,17 @@ class ServiceMayNotApprove(NotPermitted):
     """Services lower autonomy at most; people raise it."""
 
     code = "service_may_not_approve"
+
+
+class TooManyRequests(GovernanceError):
+    """One caller asked more than their share; ``retry_after`` is seconds."""
+
+    code = "too_many_requests"
+    retryable = True
+
+    def __init__(self, retry_after: int) -> None:
+        self.retry_after = retry_after
+        super().__init__(f"too many requests; the next is answered in {retry_after} s")
 
 
 class Unavailable(GovernanceError):

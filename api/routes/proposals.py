@@ -6,11 +6,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Path, Query
 
-from api.asking import AskActor, AskDesk
+from api.asking import AskActor, AskDesk, approver_of
+from api.auth.gate import AskCaller
 from api.ladder_shapes import ApproveRequest, Rejected, RejectRequest
 from api.openapi import problems
 from governance import handlers
-from governance.approvals import self_asserted
 from governance.decisions import DecisionAnswer
 from governance.handlers import Approved
 from governance.proposals import Proposal
@@ -76,6 +76,7 @@ def decide_approval(desk: AskDesk, proposal_id: ProposalId) -> DecisionAnswer:
 )  # fmt: skip
 def approve_proposal(
     desk: AskDesk,
+    caller: AskCaller,
     proposal_id: ProposalId,
     wanted: Annotated[ApproveRequest | None, Body()] = None,
 ) -> Approved:
@@ -85,7 +86,8 @@ def approve_proposal(
     when the rules, the epoch, the blockers or the breaker events change, it is voided.
     """
     asked = wanted or ApproveRequest()
-    return handlers.approve_proposal(desk, proposal_id, self_asserted(asked.role), seen=asked.seen)
+    approver = approver_of(caller, asked.role)
+    return handlers.approve_proposal(desk, proposal_id, approver, seen=asked.seen)
 
 
 @router.post(

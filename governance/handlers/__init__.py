@@ -55,6 +55,7 @@ from governance.handlers.rules import (
 )
 from governance.handlers.sql_changes import adopt_sql_changes
 from governance.handlers.stream import tell_blind, tell_sees
+from governance.handlers.tokens import create_token, find_token, list_tokens, revoke_token
 from governance.handlers.trials import (
     conclude_validation,
     judge_validation,
@@ -80,11 +81,13 @@ __all__ = [
     "count_events",
     "count_phase_entries",
     "create",
+    "create_token",
     "decide_adjustment",
     "decide_approval",
     "decide_rollback",
     "delete_rule",
     "explain_event",
+    "find_token",
     "follow_readiness",
     "judge_validation",
     "last_assessment",
@@ -99,6 +102,7 @@ __all__ = [
     "list_rule_versions",
     "list_rules",
     "list_scores",
+    "list_tokens",
     "list_unresolved_events",
     "patch_item",
     "patch_rule",
@@ -108,6 +112,7 @@ __all__ = [
     "reject_proposal",
     "resolve_event",
     "resume_command_type",
+    "revoke_token",
     "roll_back",
     "show_audit_head",
     "show_cooldown",

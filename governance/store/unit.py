@@ -14,6 +14,7 @@ from governance.store.proposals import ProposalShelf
 from governance.store.readiness import ReadinessShelf
 from governance.store.rule_records import RuleRecordShelf
 from governance.store.rules import RuleShelf
+from governance.store.tokens import TokenShelf
 from governance.store.trials import TrialShelf
 
 
@@ -29,6 +30,7 @@ class Unit:
         self.offsets = OffsetShelf(connection)
         self.minutes = MinuteShelf(connection)
         self.readiness = ReadinessShelf(connection)
+        self.tokens = TokenShelf(connection)
         self.proposals = ProposalShelf(connection)
         self.trials = TrialShelf(connection)
         self.rule_records = RuleRecordShelf(connection)

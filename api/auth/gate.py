@@ -1,0 +1,154 @@
+"""The gate: nobody passes unknown, nobody passes too often, and a route sees who asks.
+
+    Authorization ──► whom it speaks for ──► their share ──► the route's act ──► the route
+
+In open mode everybody on this machine is `SOMEBODY_HERE`. Otherwise a request without a valid
+``Authorization: Bearer`` reaches public routes only. What the caller may do depends on which
+route it is, so that is asked in `check_route`, before anything of the route runs.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from fastapi import Depends, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.auth.matrix import MATRIX, PUBLIC, check_may
+from api.auth.oidc import JwtCheck
+from api.auth.rates import Rates
+from api.auth.tokens import TokenCheck
+from api.failures import answer_to
+from governance.callers import SOMEBODY_HERE, Assurance, Caller, Role
+from governance.desk import Desk
+from governance.tokens import PREFIX
+from schemas.errors import GovernanceError, NotAuthenticated, NotPermitted
+from schemas.settings import Settings
+
+CALLER: Final = "governance.caller"
+"""In the scope of a request: who asks."""
+
+NOBODY: Final = Caller("nobody", frozenset(), Assurance.SELF_ASSERTED)
+"""Who asks for what is public without saying who they are."""
+
+FAILURES: Final = 30
+"""Wrong proofs a minute from one address, after which it waits."""
+
+
+class Checks:
+    """Tells whom a request's proof speaks for, as the settings want it."""
+
+    def __init__(self, desk: Desk, settings: Settings) -> None:
+        self._mode = settings.auth
+        self._tokens = TokenCheck(desk)
+        self._jwts = JwtCheck(settings, desk.clock) if settings.auth == "oidc" else None
+
+    def caller(self, proof: str) -> Caller:
+        """Return whom *proof* speaks for.
+
+        With an identity provider, API tokens are for services: a person with two names could
+        be two people.
+
+        Raises:
+            NotAuthenticated: nobody.
+            Unavailable: what would tell does not answer.
+        """
+        if self._jwts is None:
+            return self._tokens.caller(proof)
+        if not proof.startswith(PREFIX):
+            return self._jwts.caller(proof)
+        caller = self._tokens.caller(proof)
+        if caller.roles != {Role.SERVICE}:
+            raise NotAuthenticated("people come with a JWT; API tokens are for services here")
+        return caller
+
+
+class Gate:
+    """Answers 401 to the unknown and 429 to the hasty; puts the caller into the scope."""
+
+    def __init__(self, app: ASGIApp, *, desk: Desk, settings: Settings) -> None:
+        self.app = app
+        self._is_open = settings.auth == "open"
+        self._checks = Checks(desk, settings)
+        share = settings.requests_per_minute
+        self._shares = Rates(share * 10 if self._is_open else share)
+        self._wrong = Rates(FAILURES)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on whoever is known, or refuse."""
+        if scope["type"] == "http":
+            try:
+                scope[CALLER] = await self._caller(scope)
+            except GovernanceError as error:
+                await answer_to(error, path=scope["path"])(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
+
+    async def _caller(self, scope: Scope) -> Caller:
+        """Return who asks.
+
+        Raises:
+            NotAuthenticated: nobody knows, and the path is not public.
+            TooManyRequests: they have used up their share.
+            Unavailable: what would tell does not answer.
+        """
+        peer = str((scope.get("client") or ("local",))[0])
+        proof = None if self._is_open else _proof(Headers(scope=scope))
+        if proof is not None:
+            self._wrong.look(peer)
+            caller = await self._known(proof, peer)
+        else:
+            caller = SOMEBODY_HERE if self._is_open else NOBODY
+        self._shares.take(f"{caller.principal} {peer if caller is NOBODY else ''}")
+        if caller is NOBODY and not MATRIX.is_public(scope["path"]):
+            raise NotAuthenticated("the request names nobody; it needs Authorization: Bearer")
+        return caller
+
+    async def _known(self, proof: str, peer: str) -> Caller:
+        """Return whom *proof* speaks for; a wrong one counts against *peer*."""
+        try:
+            return await run_in_threadpool(self._checks.caller, proof)
+        except NotAuthenticated:
+            self._wrong.take(peer)
+            raise
+
+
+def _proof(headers: Headers) -> str | None:
+    """Return what follows ``Bearer``, or None if there is no such header.
+
+    Raises:
+        NotAuthenticated: there is another scheme.
+    """
+    sent = headers.get("authorization")
+    if sent is None:
+        return None
+    scheme, _, proof = sent.partition(" ")
+    if scheme.lower() != "bearer" or not proof.strip():
+        raise NotAuthenticated("Authorization needs the form: Bearer TOKEN")
+    return proof.strip()
+
+
+async def caller_of(request: Request) -> Caller:
+    """Return who asks; nobody who is unknown gets this far."""
+    caller: Caller = request.scope[CALLER]
+    return caller
+
+
+AskCaller = Annotated[Caller, Depends(caller_of)]
+
+
+async def check_route(request: Request, caller: AskCaller) -> None:
+    """Check that the caller may do what this route does; on every route, by the application.
+
+    Raises:
+        NotPermitted: they may not, or the route has no row in the matrix.
+    """
+    route = request.scope["route"]
+    act = MATRIX.act_of(request.method, route.path)
+    if act == PUBLIC or (act is None and caller is SOMEBODY_HERE):
+        return
+    if act is None:
+        raise NotPermitted("this route has no row in the matrix, so nobody may use it")
+    check_may(caller, act)

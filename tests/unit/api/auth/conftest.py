@@ -1,0 +1,39 @@
+"""The application with authentication on, and a token for every kind of caller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from starlette.testclient import TestClient
+
+from api.app import create_app
+from governance import handlers
+from governance.callers import Role, Scope
+from governance.service import StateService
+from schemas.settings import Settings
+
+HOME = "http://governance.example:4007"
+
+Bearer = Callable[..., dict[str, str]]
+
+
+@pytest.fixture
+def guarded(service: StateService, settings: Settings) -> Iterator[TestClient]:
+    """Return a client of the application in token mode; it sends no token by itself."""
+    chosen = settings.model_copy(update={"auth": "token"})
+    with TestClient(create_app(service, chosen), base_url=HOME) as client:
+        yield client
+
+
+@pytest.fixture
+def bearer(service: StateService) -> Bearer:
+    """Return what makes a token and the header that sends it."""
+
+    def bearer(principal: str, *roles: Role, scopes: tuple[Scope, ...] = ()) -> dict[str, str]:
+        _, spelling = handlers.create_token(
+            service.desk, principal, roles, by="the test", scopes=scopes
+        )
+        return {"Authorization": f"Bearer {spelling}"}
+
+    return bearer
