@@ -51,14 +51,15 @@ def compare_metrics(desk: Desk, end: datetime, length: timedelta) -> Comparison:
 def sum_up_minutes(desk: Desk) -> bool:
     """Make hours and days of minutes that came in by SQL or from an older version.
 
-    Returns whether there were any; what the stream counts is summed up as it is written.
+    Returns whether there were any; what the stream counts is summed up as it is written. Each
+    day is a transaction of its own, so that nobody waits for long.
 
     Raises:
         Unavailable: the database is busy or away.
     """
     with desk.store.reading() as unit:
-        if unit.minutes.is_summed_up():
-            return False
-    with desk.store.writing() as unit:
-        unit.minutes.sum_up()
-    return True
+        days = unit.minutes.days_to_sum_up()
+    for day in days:
+        with desk.store.writing() as unit:
+            unit.minutes.sum_up(day)
+    return bool(days)

@@ -11,10 +11,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from governance.rollups import Step, Stretch, stretches
 from governance.store.ladder_tables import metrics_days, metrics_hours
+from governance.store.moments import read_moment
 from governance.store.tables import COUNTED, metrics_snapshots
 from governance.store.upsert import upsert
 from schemas.tallies import OVERALL, WIDTH, Counts
-from schemas.wire import iso, iso_ms
+from schemas.wire import iso, iso_ms, to_ms
 
 MINUTE = 60_000
 """Milliseconds in a row's period."""
@@ -30,6 +31,9 @@ BEGINNINGS: Final = (
     (Step.DAY, Step.HOUR, 10, "T00:00:00.000Z"),
 )
 """What is summed up into what, and how the moment of the one makes that of the other."""
+
+WRITTEN: Final = "2___-__-__T__:__:00.000Z"
+"""How a minute is written; a row with another moment is nobody's minute."""
 
 
 class MinuteShelf:
@@ -70,24 +74,38 @@ class MinuteShelf:
         )
         return {row[0]: list(row[1:]) for row in self._connection.execute(wanted)}
 
-    def is_summed_up(self) -> bool:
-        """Whether no minute is older than the hours; false where older ones came in by SQL."""
+    def days_to_sum_up(self) -> list[int]:
+        """Return the days (ms since 1970) to `sum_up`, newest first, or none.
+
+        There are some where minutes are older than the hours: they came in by SQL or from a
+        version that kept no hours. The oldest day is the last, so that stopping half-way is seen.
+        """
         minute, hour, day = (
             self._connection.execute(select(func.min(table.c.timestamp))).scalar()
             for table in TABLES.values()
         )
-        return minute is None or bool(hour and day and hour <= minute and day <= minute)
+        if minute is None or (hour and day and hour <= minute and day <= minute):
+            return []
+        moment = metrics_snapshots.c.timestamp
+        ours = select(func.min(moment), func.max(moment)).where(moment.like(WRITTEN))
+        oldest, newest = self._connection.execute(ours).one()
+        if oldest is None or (hour and day and hour <= oldest and day <= oldest):
+            return []
+        return _days(oldest, newest)
 
-    def sum_up(self) -> None:
-        """Make hours of minutes and days of hours where they hold less; safe to repeat.
+    def sum_up(self, day: int) -> None:
+        """Make hours of the minutes of *day*, and the day of its hours, where they hold less.
 
-        `add` keeps them equal; this is for minutes that it never saw.
+        Safe to repeat: `add` keeps them equal, this is for minutes that it never saw.
         """
         for coarse, fine, length, rest in BEGINNINGS:
             source = TABLES[fine].c
             beginning = func.substr(source.timestamp, 1, length) + literal(rest)
             sums = (func.sum(source[name]) for name in COUNTED)
-            wanted = select(beginning, source.scope, *sums).where(source.timestamp != "")
+            wanted = select(beginning, source.scope, *sums).where(
+                source.timestamp >= iso_ms(day),
+                source.timestamp < iso_ms(day + Step.DAY.milliseconds),
+            )
             self._raise_to(TABLES[coarse], wanted.group_by(beginning, source.scope))
 
     def drop_minutes(self, before: datetime) -> int:
@@ -128,6 +146,19 @@ def _by(
         before = found.get(key)
         found[key] = [a + b for a, b in zip(before, row, strict=True)] if before else row
     return found
+
+
+def _days(oldest: str, newest: str) -> list[int]:
+    """Return the beginnings of the days from *newest* to *oldest*, in ms since 1970.
+
+    None where a moment by SQL names a day that does not exist: it must not stop a start.
+    """
+    length = Step.DAY.milliseconds
+    try:
+        first, last = (to_ms(read_moment(text)) // length * length for text in (oldest, newest))
+    except ValueError:
+        return []
+    return list(range(last, first - 1, -length))
 
 
 def _within(table: Table, stretch: Stretch, scope: str) -> tuple[Any, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from random import Random
 
-import pytest
 from sqlalchemy import text
 
 from governance import handlers
@@ -100,8 +99,10 @@ def test_summing_up_again_changes_nothing(desk: Desk) -> None:
     fill(desk)
     before = hours(desk), hours(desk, Step.DAY)
     with desk.store.writing() as unit:
-        unit.minutes.sum_up()
+        for day in range(5):
+            unit.minutes.sum_up(to_ms(NOON.replace(hour=0) - day * DAY))
 
+    assert len(before[1]) == 5
     assert (hours(desk), hours(desk, Step.DAY)) == before
     assert not handlers.sum_up_minutes(desk)
 
@@ -150,9 +151,22 @@ def test_months_are_compared(desk: Desk) -> None:
     assert (found.current_readiness, found.previous_readiness) == (5 / 80, None)
 
 
-@pytest.mark.parametrize("days", [1, 30])
-def test_a_desk_measures_what_the_database_holds(desk: Desk, days: int) -> None:
+def test_a_desk_measures_what_the_database_holds(desk: Desk) -> None:
     """Without a stream beside it, a desk reads what was written."""
     written = fill(desk)
-    found = desk.measure(NOON - days * DAY, NOON)
-    assert found.commands.succeeded == brute(written, NOON - days * DAY, NOON)[Column.SUCCEEDED]
+    for length in (DAY, 30 * DAY):
+        found = desk.measure(NOON - length, NOON).commands.succeeded
+        assert found == brute(written, NOON - length, NOON)[Column.SUCCEEDED]
+
+
+def test_a_moment_that_is_none_stops_nothing(desk: Desk, database_url: str) -> None:
+    """A row that an operator mistyped is nobody's minute, and everything else goes on."""
+    written = fill(desk)
+    for moment in ("", "yesterday", "2026-11-01 10:00:00", "2025-02-30T10:00:00.000Z"):
+        row = (
+            f"INSERT INTO metrics_snapshots (timestamp, scope, failed) VALUES ('{moment}', '*', 9)"
+        )
+        run_sql(database_url, row)
+
+        assert not handlers.sum_up_minutes(desk)
+        assert total(desk, NOON - 5 * DAY, NOON) == brute(written, NOON - 5 * DAY, NOON)
