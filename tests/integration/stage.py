@@ -52,8 +52,10 @@ class Stage:
         )
 
     def __enter__(self) -> Self:
-        self._producer = KafkaProducer(bootstrap_servers=self.kafka, acks="all")
-        self._consumer = KafkaConsumer(bootstrap_servers=self.kafka, enable_auto_commit=False)
+        # A broker that was killed is knocked on twice a second, not every half minute.
+        patience = {"bootstrap_servers": self.kafka, "reconnect_backoff_max_ms": 500}
+        self._producer = KafkaProducer(**patience, acks="all")
+        self._consumer = KafkaConsumer(**patience, enable_auto_commit=False)
         decisions = TopicPartition(f"{self.prefix}breaker-actions", 0)
         self._consumer.assign([decisions])
         self._consumer.seek_to_beginning(decisions)
