@@ -93,11 +93,13 @@ def _read(url: str | None, path: str) -> Any:
     from urllib.error import HTTPError
     from urllib.request import urlopen
 
+    from embedded.probe import question
     from schemas.errors import Unavailable
 
-    address = api_of(load_settings(), url)
+    settings = load_settings()
+    address = api_of(settings, url)
     try:
-        with urlopen(f"{address}{path}", timeout=10) as answer:  # noqa: S310 - the user's own API
+        with urlopen(question(settings, address + path), timeout=10) as answer:  # noqa: S310
             return json.load(answer)
     except HTTPError as refused:
         raise _problem(refused.code, refused.read()) from None

@@ -16,9 +16,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import IO, Any, Final
 from urllib.error import URLError
 from urllib.parse import quote
-from urllib.request import Request, urlopen
+from urllib.request import urlopen
 
+from embedded.probe import api_address, question
 from schemas.alerts import AlertType
+from schemas.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -89,10 +91,11 @@ _WORDS: Final[dict[str, Callable[[float, str, str], str]]] = {
 
 
 class Narrator:
-    """Follows the API at *address* from a thread of its own, from `start` to `stop`."""
+    """Follows the API of *settings* from a thread of its own, from `start` to `stop`."""
 
-    def __init__(self, address: str, say: Say) -> None:
-        self._address = address
+    def __init__(self, settings: Settings, say: Say) -> None:
+        self._settings = settings
+        self._address = api_address(settings)
         self._say = say
         self._stopping = threading.Event()
         self._seen: str | None = None
@@ -107,7 +110,11 @@ class Narrator:
         self._stopping.set()
 
     def unresolved(self) -> list[Event]:
-        """Return the events that people have still to resolve."""
+        """Return the events that people have still to resolve.
+
+        Raises:
+            OSError: the API does not answer, or not to us.
+        """
         found: list[Event] = self._read("/api/circuit-breaker/events/unresolved")
         return found
 
@@ -124,7 +131,7 @@ class Narrator:
         headers = {"Accept": "text/event-stream"}
         if self._seen is not None:
             headers["Last-Event-ID"] = self._seen
-        request = Request(f"{self._address}/api/stream", headers=headers)  # noqa: S310 - our own API
+        request = question(self._settings, f"{self._address}/api/stream", **headers)
         with urlopen(request, timeout=PATIENCE) as stream:  # noqa: S310 - our own API
             for kind, number, data in events(stream):
                 if self._stopping.is_set():
@@ -152,7 +159,8 @@ class Narrator:
         return f"curl {self._address}/api/governance/state"
 
     def _read(self, path: str) -> Any:
-        with urlopen(f"{self._address}{path}", timeout=10) as answer:  # noqa: S310 - our own API
+        request = question(self._settings, self._address + path)
+        with urlopen(request, timeout=10) as answer:  # noqa: S310 - our own API
             return json.load(answer)
 
 

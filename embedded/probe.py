@@ -1,11 +1,11 @@
-"""Where the API is, and whether it answers yet."""
+"""Where the API is, how it is asked, and whether it answers yet."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 from urllib.error import HTTPError
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 from schemas.settings import Settings
 
@@ -14,6 +14,13 @@ def api_address(settings: Settings) -> str:
     """Return where the API is, as people type it."""
     host = "localhost" if settings.host in ("127.0.0.1", "::1") else settings.host
     return f"http://{host}:{settings.port}"
+
+
+def question(settings: Settings, address: str, **headers: str) -> Request:
+    """Return a request for *address* that names us, where the settings hold a token."""
+    if settings.token is not None:
+        headers["Authorization"] = f"Bearer {settings.token.get_secret_value()}"
+    return Request(address, headers=headers)  # noqa: S310 - the user's own API
 
 
 def answer(address: str) -> dict[str, Any] | None:

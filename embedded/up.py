@@ -186,14 +186,27 @@ class Up:
         for name, path in PLACES:
             self._screen.say(f"  {name:<12} {self.address}{path}")
         self._screen.say()
-        self._narrator = Narrator(self.address, self._tell)
-        before = self._narrator.unresolved()
+        narrator = Narrator(self._settings, self._tell)
+        try:
+            self._remind(narrator)
+        except OSError as problem:
+            self._screen.warn(f"what happens cannot be told here: {problem} (see GOVERNANCE_TOKEN)")
+        else:
+            self._narrator = narrator
+            narrator.start()
+
+    def _remind(self, narrator: Narrator) -> None:
+        """Say what is left from before.
+
+        Raises:
+            OSError: The API does not tell us.
+        """
+        before = narrator.unresolved()
         if before:
             self._screen.warn(f"{len(before)} breaker events from before are unresolved:")
             for event in before[:5]:
                 self._screen.say(f"    {sentence(event)}")
             self._screen.say(f"    curl {self.address}/api/circuit-breaker/events/unresolved")
-        self._narrator.start()
 
     def _tell(self, text: str, command: str) -> None:
         """Say what happened, and how to see more of it."""

@@ -55,6 +55,9 @@ def api() -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             status, body = answers.get(self.path, (404, {"detail": "no such address"}))
+            if self.path == "/api/circuit-breaker/events?limit=20":
+                known = self.headers["Authorization"] == "Bearer secret"
+                status, body = (200, []) if known else (401, {"detail": "who are you?"})
             self.send_response(status)
             self.end_headers()
             self.wfile.write(json.dumps(body).encode())
@@ -157,6 +160,13 @@ def test_answers_of_the_api_are_passed_on(tmp_path: Path, api: str) -> None:
 
     gone = run(tmp_path, "state", "--url", api)
     assert gone.returncode == Exit.NOT_DONE
+
+
+def test_the_token_of_the_settings_is_sent(tmp_path: Path, api: str) -> None:
+    """Where the API asks who asks, GOVERNANCE_TOKEN answers."""
+    asked = ("events", "--all", "--url", api)
+    assert "who are you?" in run(tmp_path, *asked).stderr
+    assert run(tmp_path, *asked, GOVERNANCE_TOKEN="secret").stdout == "No breaker event.\n"
 
 
 def test_a_wrong_command_line_is_a_usage_error(tmp_path: Path) -> None:
