@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -50,7 +51,8 @@ def _measure(stages: dict[str, Stage], quick: bool) -> None:
     for name, stage in stages.items():
         measure, lines = MEASUREMENTS[name]
         print(f"measuring {name}", flush=True)
-        found[name] = measure(stage, quick)
+        load = os.getloadavg()[0]
+        found[name] = {**measure(stage, quick), "loadAverageAtStart": round(load, 1)}
         show(name, lines(found[name]))
     is_complete = list(found) == list(MEASUREMENTS)
     file = write(

@@ -106,6 +106,6 @@ class Load:
         self._number += count
 
 
-def sample() -> bytes:
-    """Return one event, to look at and to weigh."""
-    return next(Load().take(1, datetime.now(UTC)))[1]
+def mean_size(count: int = 1_000) -> float:
+    """Return the mean number of bytes in an event."""
+    return sum(len(value) for _, value in Load().take(count, datetime.now(UTC))) / count

@@ -22,7 +22,6 @@ def describe() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "libraries": {name: version(name) for name in LIBRARIES},
-        "loadAverageAtStart": round(os.getloadavg()[0], 1),
     }
 
 

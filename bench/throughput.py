@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
-from bench.load import TYPES, sample
+from bench.load import TYPES, mean_size
 from bench.processes import Measured
 from bench.progress import samples
 from bench.report import Line, Result
@@ -116,7 +116,7 @@ def _result(plan: Plan, seconds: float, rates: dict[str, list[Rate]]) -> Result:
         "log": {
             "events": plan.events,
             "eventsPerSecondWhenWritten": round(plan.events / seconds),
-            "bytesPerEvent": len(sample()),
+            "bytesPerEvent": round(mean_size()),
             "commandTypes": len(TYPES),
         },
         "perCpuSecond": {who: round(value) for who, value in cores.items()},
