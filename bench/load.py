@@ -1,4 +1,4 @@
-"""Events as real producers send them: about 240 bytes of JSON, fifty command types.
+"""Events as real producers send them: about 250 bytes of JSON, fifty command types.
 
 Most commands go well, so that the default rules work all the time and trip as they would in
 production: each command type has its few failures, the error rate as a whole stays below 5 %.
