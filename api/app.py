@@ -32,6 +32,7 @@ from api.routes import (
     metrics,
     proposals,
     readiness,
+    reports,
     rules,
     state,
     stream,
@@ -51,6 +52,7 @@ ROUTERS = (
     rules,
     metrics,
     readiness,
+    reports,
     stream,
     documents,
 )

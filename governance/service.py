@@ -16,6 +16,7 @@ from typing import Final
 from governance import handlers
 from governance.clock import Clock, wall_clock
 from governance.consumer import ActionConsumer
+from governance.cycle_watch import CycleWatch
 from governance.desk import Desk
 from governance.feed import Feed
 from governance.frontier import Frontiers
@@ -94,11 +95,14 @@ class StateService:
             "ladder",
             LadderWatch(self.desk, wait=lambda seconds: self._climbing.wait(seconds)).turn,
         )
+        cycle = CycleWatch(self.desk, wait=lambda seconds: self._cycling.wait(seconds))
+        self._cycling = Loop("cycle", cycle.turn)
         self._loops = (
             self._applying,
             self._tallying,
             self._looking,
             self._assessing,
+            self._cycling,
             self._climbing,
             self._relaying,
         )

@@ -7,6 +7,7 @@ installations already use are honoured too. A wrong value stops the start, namin
 from __future__ import annotations
 
 import socket
+from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -21,6 +22,18 @@ from schemas.governance import Phase
 
 Name = Annotated[str, Field(min_length=1, max_length=256)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
+
+
+class Weekday(StrEnum):
+    """The days of an ISO week, which begins on Monday."""
+
+    MONDAY = "monday"
+    TUESDAY = "tuesday"
+    WEDNESDAY = "wednesday"
+    THURSDAY = "thursday"
+    FRIDAY = "friday"
+    SATURDAY = "saturday"
+    SUNDAY = "sunday"
 
 
 def _also(name: str, *plain: str) -> AliasChoices:
@@ -102,6 +115,15 @@ class Settings(BaseSettings):
     business_timezone: str = "UTC"
     business_start: Annotated[int, Field(ge=0, le=23)] = 9
     business_end: Annotated[int, Field(ge=1, le=24)] = 17
+    cycle_timezone: str = Field(
+        default="UTC", description="In which the weekly cycle's hour is meant."
+    )
+    cycle_weekday: Weekday = Field(
+        default=Weekday.FRIDAY, description="The day on which the weekly cycle runs by itself."
+    )
+    cycle_hour: Annotated[int, Field(ge=0, le=23)] = Field(
+        default=16, description="The hour of that day."
+    )
     escalate_medium_trips: Annotated[int, Field(ge=2, le=1_000)] = Field(
         default=3, description="Medium trips of a command type within an hour that pause it."
     )
@@ -150,7 +172,7 @@ class Settings(BaseSettings):
         default=6_000, description="Requests that one caller is answered; ten times that in open."
     )
 
-    @field_validator("business_timezone")
+    @field_validator("business_timezone", "cycle_timezone")
     @classmethod
     def _known_zone(cls, name: str) -> str:
         """Refuse a time zone that this machine does not know."""

@@ -16,6 +16,7 @@ from governance.handlers.autonomy import (
     show_state,
 )
 from governance.handlers.checklist import attest_item, list_checklist, patch_item, show_item
+from governance.handlers.cycle import list_reports, next_due_week, run_cycle, show_report
 from governance.handlers.decisions import decide_adjustment, decide_approval, decide_rollback
 from governance.handlers.events import (
     count_events,
@@ -99,11 +100,13 @@ __all__ = [
     "list_obstacles",
     "list_past_proposals",
     "list_proposals",
+    "list_reports",
     "list_rule_versions",
     "list_rules",
     "list_scores",
     "list_tokens",
     "list_unresolved_events",
+    "next_due_week",
     "patch_item",
     "patch_rule",
     "preview_rollback",
@@ -114,6 +117,7 @@ __all__ = [
     "resume_command_type",
     "revoke_token",
     "roll_back",
+    "run_cycle",
     "show_audit_head",
     "show_cooldown",
     "show_item",
@@ -121,6 +125,7 @@ __all__ = [
     "show_phase_history",
     "show_proposal",
     "show_readiness_diff",
+    "show_report",
     "show_rule",
     "show_state",
     "show_validation",

@@ -105,6 +105,11 @@ class AutonomyShelf:
         wanted = select(phase_history).order_by(phase_history.c.seq.desc()).limit(limit)
         return [dict(row) for row in self._connection.execute(wanted).mappings()]
 
+    def began(self) -> datetime:
+        """Return when the first phase began: the first start of this installation."""
+        first = select(func.min(phase_history.c.started_at))
+        return read_moment(str(self._connection.execute(first).scalar_one()))
+
     def entries_by_phase(self) -> dict[Phase, int]:
         """Return how often each phase was entered, those never entered with 0."""
         counted = select(phase_history.c.phase, func.count()).group_by(phase_history.c.phase)

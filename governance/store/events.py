@@ -83,6 +83,13 @@ class EventShelf:
         )
         return self._listed(wanted.order_by(events.c.seq))
 
+    def newest_between(self, start: datetime, end: datetime, *, limit: int) -> list[BreakerEvent]:
+        """Return the newest *limit* events that tripped in ``[start, end)``, newest first."""
+        wanted = select(events).where(
+            events.c.timestamp >= iso(start), events.c.timestamp < iso(end)
+        )
+        return self._listed(wanted.order_by(events.c.timestamp.desc()).limit(limit))
+
     def count(self) -> int:
         """Return how many events there are."""
         return int(self._connection.execute(select(func.count()).select_from(events)).scalar_one())

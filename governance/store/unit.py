@@ -12,10 +12,12 @@ from governance.store.offsets import OffsetShelf
 from governance.store.outbox import OutboxShelf
 from governance.store.proposals import ProposalShelf
 from governance.store.readiness import ReadinessShelf
+from governance.store.reports import ReportShelf
 from governance.store.rule_records import RuleRecordShelf
 from governance.store.rules import RuleShelf
 from governance.store.tokens import TokenShelf
 from governance.store.trials import TrialShelf
+from governance.store.trip_records import TripRecordShelf
 
 
 class Unit:
@@ -34,3 +36,5 @@ class Unit:
         self.proposals = ProposalShelf(connection)
         self.trials = TrialShelf(connection)
         self.rule_records = RuleRecordShelf(connection)
+        self.reports = ReportShelf(connection)
+        self.trip_records = TripRecordShelf(connection)
