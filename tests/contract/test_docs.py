@@ -93,9 +93,10 @@ def test_commands_in_documents_exist(page: str) -> None:
 
 
 def test_the_readme_names_every_command() -> None:
-    """What can be done is found without trying."""
-    table = {row[0].removeprefix("governance ") for row in rows(read("README.md"))}
-    assert commands() <= table
+    """What can be done is found without trying: each command, and each group by one of its own."""
+    table = {row[0].removeprefix("governance ").split()[0] for row in rows(read("README.md"))}
+    missing = {command.split()[0] for command in commands()} - table
+    assert not missing, f"the table of commands in README.md lacks {sorted(missing)}"
 
 
 def test_every_setting_is_documented_with_its_default() -> None:
