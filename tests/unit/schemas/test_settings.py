@@ -34,7 +34,7 @@ def test_the_defaults_are_safe_to_serve() -> None:
     [
         ("GOVERNANCE_PORT", "4010", "port", 4010),
         ("PORT", "4010", "port", 4010),
-        ("GOVERNANCE_TOPIC_PREFIX", "", "topic_prefix", ""),
+        ("GOVERNANCE_TOPIC_PREFIX", "mine.", "topic_prefix", "mine."),
         ("KAFKA_BOOTSTRAP_SERVERS", "a:1,b:2", "kafka_bootstrap_servers", "a:1,b:2"),
         ("GOVERNANCE_KAFKA_BOOTSTRAP_SERVERS", "a:1", "kafka_bootstrap_servers", "a:1"),
         ("GOVERNANCE_DB_PATH", "x.db", "db_path", Path("x.db")),
@@ -55,6 +55,13 @@ def test_our_own_name_goes_before_the_plain_one(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("PORT", "1")
     monkeypatch.setenv("GOVERNANCE_PORT", "2")
     assert load_settings().port == 2
+
+
+def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In an environment file `PORT=` means: as if it were not there."""
+    monkeypatch.setenv("PORT", "")
+    monkeypatch.setenv("GOVERNANCE_TOPIC_PREFIX", "")
+    assert (load_settings().port, load_settings().topic_prefix) == (4007, "governance.")
 
 
 @pytest.mark.parametrize(

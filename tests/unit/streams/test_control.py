@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from types import SimpleNamespace
 from typing import Any, Final
@@ -12,7 +13,7 @@ from aiokafka import TopicPartition
 from schemas.governance import Phase, ResolutionRecord, StateRecord
 from schemas.rules import RuleVersion
 from schemas.wire import from_ms
-from streams.control import Control, entry_of
+from streams.control import Control, News, entry_of
 from tests.unit.rules.facts import rule
 from tests.unit.streams.facts import NOON
 
@@ -113,6 +114,27 @@ async def test_a_rule_that_cannot_be_used_is_left_out_and_said_aloud(
     assert [one.version for one in reader.known.entries] == [1, 3]
     assert reader.invalid == 1
     assert "cannot be used" in caplog.text
+
+
+async def test_what_was_noted_is_confirmed_once_all_that_was_there_by_then_is_told() -> None:
+    """A note is taken before the topics' ends are asked for, and given back when both are read."""
+    topics, said, is_over = Topics(), list[object](), asyncio.Event()
+
+    def before() -> str:
+        topics.records[RULES].append(version(1).to_bytes())
+        return "note"
+
+    async def tell(news: News) -> None:
+        said.append([one.version for one in news.entries])
+
+    async def after(note: str) -> None:
+        said.append(note)
+        is_over.set()
+
+    task = asyncio.create_task(control(topics).follow(tell, before=before, after=after))
+    await is_over.wait()
+    task.cancel()
+    assert said == [[1], "note"]
 
 
 @pytest.mark.parametrize("gone", [{"rule": None}, {"rule": rule(enabled=False)}])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import pytest
 
@@ -28,7 +29,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Return the clock that the ticker reads."""
     clock = Clock()
-    monkeypatch.setattr("streams.ticker.time.monotonic", clock)
+    monkeypatch.setattr("streams.ticker.time", SimpleNamespace(monotonic=clock))
     return clock
 
 

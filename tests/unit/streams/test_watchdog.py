@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,7 +16,8 @@ Wait = Callable[[float], None]
 def wait(monkeypatch: pytest.MonkeyPatch) -> Wait:
     """Return what lets time pass for the watchdog."""
     moments = [100.0]
-    monkeypatch.setattr("streams.watchdog.time.monotonic", lambda: moments[-1])
+    clock = SimpleNamespace(monotonic=lambda: moments[-1])
+    monkeypatch.setattr("streams.watchdog.time", clock)
     return lambda seconds: moments.append(moments[-1] + seconds)
 
 

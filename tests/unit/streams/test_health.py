@@ -1,0 +1,82 @@
+"""When a worker calls itself healthy, and how a process that must not go on ends."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from schemas.settings import Settings
+from streams.exits import EXIT_BROKEN, EXIT_STALLED
+from streams.judge import Judge
+from streams.worker import health
+
+NOW = 1_795_435_200.0
+
+
+@pytest.fixture(autouse=True)
+def noon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let it be noon."""
+    monkeypatch.setattr("streams.worker.time", SimpleNamespace(time=lambda: NOW))
+
+
+def worker(*judges: Judge) -> Any:
+    """Return as much of a worker's app as its health looks at."""
+    return SimpleNamespace(
+        judging=SimpleNamespace(states=list(judges)),
+        settings=Settings(_env_file=None, worker_id="w-0", blind_after_seconds=3),
+    )
+
+
+def judge(partition: int, age: float | None) -> Judge:
+    """Return a judge that has decided up to *age* seconds ago, or on nothing yet."""
+    state = Judge(partition, source_partitions=1)
+    if age is not None:
+        state.first, state.at = 0, round((NOW - age) * 1000)
+    return state
+
+
+@pytest.mark.parametrize(
+    ("ages", "status", "age"),
+    [
+        ([], "healthy", None),
+        ([0.2, 3.0], "healthy", 3.0),
+        ([0.2, 3.1], "degraded", 3.1),
+        ([0.2, None], "degraded", 0.2),
+        ([None], "degraded", None),
+    ],
+)
+def test_a_worker_is_as_healthy_as_its_blindest_judge(
+    ages: list[float | None], status: str, age: float | None
+) -> None:
+    """It says by how much it is behind; without partitions there is nothing to be behind with."""
+    found = health(worker(*(judge(number, one) for number, one in enumerate(ages))))
+    assert found == {
+        "status": status,
+        "worker": "w-0",
+        "frontierAgeSeconds": age,
+        "partitions": list(range(len(ages))),
+    }
+
+
+def test_a_worker_that_has_not_begun_yet_is_healthy() -> None:
+    """It is asked before it has joined its group."""
+    app = worker()
+    del app.judging
+    assert health(app)["status"] == "healthy"
+
+
+@pytest.mark.parametrize("status", [EXIT_BROKEN, EXIT_STALLED])
+def test_leaving_is_at_once_and_says_why(status: int) -> None:
+    """No clean-up runs that could make a wrong state durable; the reason is in the log."""
+    program = (
+        "import atexit, logging; from streams.exits import leave; logging.basicConfig();"
+        "atexit.register(print, 'cleaned up');"
+        f"leave(ValueError('the reason'), {status})"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (status, "")
+    assert "leaving: the reason" in ended.stderr
