@@ -1,4 +1,7 @@
-"""Follows readiness, once a minute, so that its history says when something moved."""
+"""Follows readiness, once a minute, so that its history says when something moved.
+
+It also keeps the minutes of the metrics summed up, and from growing without end.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,8 @@ from collections.abc import Callable
 from typing import Final
 
 from governance.desk import Desk
-from governance.handlers import follow_readiness, latest_assessment, sum_up_minutes
+from governance.handlers import follow_readiness, latest_assessment
+from governance.handlers.metrics import drop_old_minutes, sum_up_minutes
 
 EVERY: Final = 60.0
 """Seconds between two assessments."""
@@ -27,12 +31,13 @@ class ReadinessWatch:
         self._is_stopping = is_stopping
 
     def turn(self) -> None:
-        """Wait a minute, then assess.
+        """Look after the minutes, wait for one, then assess.
 
         Raises:
             Unavailable: the database is busy or away; the next turn tries again.
         """
         sum_up_minutes(self._desk)
+        drop_old_minutes(self._desk)
         latest_assessment(self._desk)
         self._wait(EVERY)
         if not self._is_stopping():

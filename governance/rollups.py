@@ -35,7 +35,10 @@ _MILLISECONDS: Final = {Step.MINUTE: 60_000, Step.HOUR: 3_600_000, Step.DAY: 86_
 COARSEST_FIRST: Final = (Step.DAY, Step.HOUR, Step.MINUTE)
 
 MINUTES_KEPT: Final = timedelta(days=90)
-"""How long minutes are kept; hours and days stay."""
+"""How long minutes are kept; the monthly clean-up archives and deletes older ones."""
+
+MINUTES_DROPPED: Final = timedelta(days=120)
+"""After this long minutes are deleted even if nobody ever cleans up; hours and days stay."""
 
 
 class Stretch(NamedTuple):

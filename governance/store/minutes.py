@@ -108,6 +108,16 @@ class MinuteShelf:
             )
             self._raise_to(TABLES[coarse], wanted.group_by(beginning, source.scope))
 
+    def oldest_minute(self) -> datetime | None:
+        """Return when the oldest minute began, or None if there is none that can be read."""
+        moment = metrics_snapshots.c.timestamp
+        wanted = select(func.min(moment)).where(moment > "2")
+        found: str | None = self._connection.execute(wanted).scalar()
+        try:
+            return read_moment(found) if found else None
+        except ValueError:
+            return None
+
     def drop_minutes(self, before: datetime) -> int:
         """Delete the minutes that begin before *before*, and return how many rows they were.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
 
@@ -9,11 +10,12 @@ from sqlalchemy import text
 
 from governance import handlers
 from governance.desk import Desk
-from governance.rollups import MINUTES_KEPT, Step, Stretch
+from governance.handlers.metrics import drop_old_minutes
+from governance.rollups import MINUTES_DROPPED, MINUTES_KEPT, Step, Stretch
 from governance.store.engine import open_engine
 from schemas.tallies import WIDTH, Column, Counts
 from schemas.wire import to_ms
-from tests.desks import NOON
+from tests.desks import NOON, SetClock
 
 DAY = timedelta(days=1)
 MINUTE = 60_000
@@ -170,3 +172,16 @@ def test_a_moment_that_is_none_stops_nothing(desk: Desk, database_url: str) -> N
 
         assert not handlers.sum_up_minutes(desk)
         assert total(desk, NOON - 5 * DAY, NOON) == brute(written, NOON - 5 * DAY, NOON)
+
+
+def test_minutes_that_nobody_cleans_up_are_dropped_in_the_end(desk: Desk) -> None:
+    """After 120 days they go, a day at a time, and every period stays what it was."""
+    written = fill(desk)
+    later = replace(desk, clock=SetClock(NOON + MINUTES_DROPPED - 2 * DAY))
+    dropped = [drop_old_minutes(later) for _ in range(5)]
+
+    assert dropped[0] > 0
+    assert dropped[-1] == 0
+    assert total(desk, NOON - 5 * DAY, NOON - 2 * DAY) == brute(
+        written, NOON - 5 * DAY, NOON - 2 * DAY
+    )
