@@ -57,4 +57,5 @@ def run(settings: Settings, bootstrap_servers: str) -> None:
     worker = faust.Worker(
         app, loop=loop, loglevel=settings.log_level, redirect_stdouts=False, override_logging=False
     )
+    worker.spinner = None  # a terminal's toy, which would end up in the log
     worker.execute_from_commandline()
