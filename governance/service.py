@@ -102,8 +102,8 @@ class StateService:
             self._tallying,
             self._looking,
             self._assessing,
-            self._cycling,
             self._climbing,
+            self._cycling,
             self._relaying,
         )
 
@@ -117,6 +117,8 @@ class StateService:
         self.store.migrate()
         if handlers.create(self.desk, os.environ):
             log.info("a new installation: phase L3, default rules")
+        if handlers.sum_up_minutes(self.desk):
+            log.info("summed up minutes that an older version left")
         for loop in self._loops:
             loop.start()
         log.info("Starting periodic governance metrics updates")
