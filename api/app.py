@@ -1,6 +1,6 @@
 """The application: the layers around every request, and the routes.
 
-    SafeHeaders ─ Heads ─ Traffic ─ Guard ─ Failures ─ Gate ─ Bodies ─ routes
+    SafeHeaders ─ Heads ─ Traffic ─ Guard ─ Failures ─ Gate ─ Bodies ─ Replays ─ routes
 
 From outside inwards: every answer is dressed, every request counted, the foreign and the
 unknown and the oversized turned away before a route sees them, and what nobody foresaw caught.
@@ -23,6 +23,7 @@ from api.guard import Guard
 from api.headers import Heads, SafeHeaders
 from api.live import Live
 from api.openapi import document_of, operation_id
+from api.replays import Replays
 from api.routes import (
     documents,
     events,
@@ -92,6 +93,7 @@ def create_app(service: StateService, settings: Settings) -> FastAPI:
 def _add_layers(app: FastAPI, service: StateService, settings: Settings) -> None:
     """Put the layers around the routes, the innermost first."""
     prefix = settings.metrics_prefix.removesuffix("governance_")
+    app.add_middleware(Replays, desk=service.desk)
     app.add_middleware(Bodies)
     app.add_middleware(Gate, desk=service.desk, settings=settings)
     app.add_middleware(Failures)

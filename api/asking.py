@@ -7,12 +7,15 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from api.auth.gate import AskCaller
+from api.auth.matrix import check_may
 from api.live import Live
+from governance import handlers
 from governance.approvals import Approver, self_asserted
 from governance.callers import Assurance, Caller
 from governance.desk import Desk
 from governance.ladder import ApproverRole
 from governance.service import StateService
+from schemas.events import Severity
 
 
 def _service(request: Request) -> StateService:
@@ -35,6 +38,9 @@ async def desk_of(request: Request) -> Desk:
     return _service(request).desk
 
 
+AskDesk = Annotated[Desk, Depends(desk_of)]
+
+
 async def live_of(request: Request) -> Live:
     """Return the live feed."""
     return _live(request)
@@ -47,12 +53,23 @@ def approver_of(caller: Caller, role: ApproverRole) -> Approver:
     return Approver(caller.principal, role, caller.assurance, caller.roles)
 
 
+def check_resolver(desk: AskDesk, event_id: str, caller: AskCaller) -> None:
+    """Check that the caller may resolve an event as grave as this one.
+
+    Raises:
+        NotFound: there is no such event.
+        NotPermitted: it is critical or high, and the caller is no lead.
+    """
+    event = handlers.explain_event(desk, event_id)
+    if event.severity in (Severity.CRITICAL, Severity.HIGH):
+        check_may(caller, "resolve_grave")
+
+
 async def actor_of(caller: AskCaller) -> str:
     """Return who acts, as the audit log will name them; never what a body says."""
     return caller.actor
 
 
 AskService = Annotated[StateService, Depends(service_of)]
-AskDesk = Annotated[Desk, Depends(desk_of)]
 AskLive = Annotated[Live, Depends(live_of)]
 AskActor = Annotated[str, Depends(actor_of)]

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from cli import configuration, dead_letters, producing, reading, running
+from cli import configuration, dead_letters, producing, reading, running, tokens
 from embedded.exits import Exit, exit_of
 from schemas.errors import GovernanceError
 
@@ -29,6 +29,7 @@ producing.add_to(app)
 reading.add_to(app)
 app.add_typer(configuration.app, name="config")
 app.add_typer(dead_letters.app, name="dlq")
+app.add_typer(tokens.app, name="token")
 
 
 def show_version(wanted: bool) -> None:

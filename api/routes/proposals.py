@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Path, Query
+from fastapi import APIRouter, Body, Depends, Path, Query, Response
 
 from api.asking import AskActor, AskDesk, approver_of
 from api.auth.gate import AskCaller
 from api.ladder_shapes import ApproveRequest, Rejected, RejectRequest
 from api.openapi import problems
+from api.tags import AskTag, check_tag, version_tag
 from governance import handlers
 from governance.decisions import DecisionAnswer
 from governance.handlers import Approved
@@ -53,9 +54,20 @@ def list_past_proposals(desk: AskDesk, limit: Most = 20) -> list[Proposal]:
 
 
 @router.get("/{proposal_id}", responses=problems("not_found", "unavailable"))
-def show_proposal(desk: AskDesk, proposal_id: ProposalId) -> Proposal:
-    """Show one proposal with its approvals; those that were voided say why."""
-    return handlers.show_proposal(desk, proposal_id)
+def show_proposal(desk: AskDesk, proposal_id: ProposalId, answer: Response) -> Proposal:
+    """Show one proposal with its approvals; those that were voided say why.
+
+    Its `ETag` as `If-Match` makes sure that you decide on what you saw.
+    """
+    proposal = handlers.show_proposal(desk, proposal_id)
+    answer.headers["ETag"] = version_tag(proposal.version)
+    return proposal
+
+
+def _check_seen(desk: AskDesk, proposal_id: ProposalId, seen: AskTag) -> None:
+    """Check that the proposal is the one that the caller saw, if they say which."""
+    if seen is not None:
+        check_tag(seen, version_tag(handlers.show_proposal(desk, proposal_id).version))
 
 
 @router.get("/{proposal_id}/decision", responses=problems("not_found", "unavailable"))
@@ -71,8 +83,9 @@ def decide_approval(desk: AskDesk, proposal_id: ProposalId) -> DecisionAnswer:
     "/{proposal_id}/approve",
     responses=problems(
         "bad_request", "role_not_held", "service_may_not_approve", "not_found", *REFUSALS,
-        "unavailable",
+        "outdated", "unavailable",
     ),
+    dependencies=[Depends(_check_seen)],
 )  # fmt: skip
 def approve_proposal(
     desk: AskDesk,
@@ -92,7 +105,10 @@ def approve_proposal(
 
 @router.post(
     "/{proposal_id}/reject",
-    responses=problems("not_found", "proposal_closed", "proposal_expired", "unavailable"),
+    dependencies=[Depends(_check_seen)],
+    responses=problems(
+        "not_found", "proposal_closed", "proposal_expired", "outdated", "unavailable"
+    ),
 )
 def reject_proposal(
     desk: AskDesk,

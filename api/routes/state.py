@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Depends, Path, Response
 
 from api.asking import AskActor, AskDesk
 from api.ladder_shapes import Lowered, LowerRequest
 from api.openapi import problems
 from api.shapes import ResumeRequest, StateChanged
+from api.tags import AskTag, check_tag, state_tag
 from governance import handlers
 from schemas.governance import GovernanceState
 
@@ -19,12 +20,27 @@ CommandType = Annotated[str, Path(description="The paused command type.", max_le
 
 
 @router.get("/api/governance/state", responses=problems("unavailable"))
-def show_state(desk: AskDesk) -> GovernanceState:
-    """Show the phase, the whitelist, the paused command types and the autonomy epoch."""
-    return handlers.show_state(desk)
+def show_state(desk: AskDesk, answer: Response) -> GovernanceState:
+    """Show the phase, the whitelist, the paused command types and the autonomy epoch.
+
+    Its `ETag` as `If-Match` makes sure that you change what you saw.
+    """
+    state = handlers.show_state(desk)
+    answer.headers["ETag"] = state_tag(state)
+    return state
 
 
-@router.post("/api/governance/rollback", responses=problems("refused", "unavailable"))
+def _check_seen(desk: AskDesk, seen: AskTag) -> None:
+    """Check that the state is the one that the caller saw, if they say which."""
+    if seen is not None:
+        check_tag(seen, state_tag(handlers.show_state(desk)))
+
+
+@router.post(
+    "/api/governance/rollback",
+    dependencies=[Depends(_check_seen)],
+    responses=problems("refused", "outdated", "unavailable"),
+)
 def roll_back(desk: AskDesk, actor: AskActor, wanted: LowerRequest) -> Lowered:
     """Lower the phase to the present one or one below, with the whitelist last held there.
 
@@ -42,7 +58,8 @@ def roll_back(desk: AskDesk, actor: AskActor, wanted: LowerRequest) -> Lowered:
 
 @router.post(
     "/api/circuit-breaker/command-types/{command_type:path}/resume",
-    responses=problems("not_found", "refused", "stale_epoch", "unavailable"),
+    dependencies=[Depends(_check_seen)],
+    responses=problems("not_found", "refused", "stale_epoch", "outdated", "unavailable"),
 )
 def resume_command_type(
     desk: AskDesk, actor: AskActor, command_type: CommandType, seen: ResumeRequest

@@ -46,6 +46,7 @@ from governance.handlers.readiness import (
     list_scores,
     show_readiness_diff,
 )
+from governance.handlers.replays import begin_request, finish_request
 from governance.handlers.rules import (
     add_rule,
     delete_rule,
@@ -76,6 +77,7 @@ __all__ = [
     "apply_actions",
     "approve_proposal",
     "assess",
+    "begin_request",
     "attest_item",
     "compare_metrics",
     "conclude_validation",
@@ -89,6 +91,7 @@ __all__ = [
     "delete_rule",
     "explain_event",
     "find_token",
+    "finish_request",
     "follow_readiness",
     "judge_validation",
     "last_assessment",

@@ -12,7 +12,7 @@ from governance.rulebook import RuleEntry, read_rule
 from governance.store import Unit
 from governance.store.rules import StoredRule
 from rules.live import make_live
-from schemas.errors import Conflict, NotFound
+from schemas.errors import Conflict, NotFound, Outdated
 from schemas.rules import Rule, RulePatch, RuleVersion
 from schemas.topics import RULES
 
@@ -73,7 +73,7 @@ def patch_rule(
     Raises:
         NotFound: there is none; carries near matches.
         RuleError: it could not go live; the last good version stays in force.
-        Conflict: the rule is no longer at *expected_version*.
+        Outdated: the rule is no longer at *expected_version*.
         Unavailable: the database is busy or away.
     """
     now = desk.clock()
@@ -93,7 +93,7 @@ def delete_rule(
 
     Raises:
         NotFound: there is none; carries near matches.
-        Conflict: the rule is no longer at *expected_version*.
+        Outdated: the rule is no longer at *expected_version*.
         Unavailable: the database is busy or away.
     """
     now = desk.clock()
@@ -172,10 +172,10 @@ def _check_expected(stored: StoredRule, expected: int | None) -> None:
     """Refuse a change that was decided on another version.
 
     Raises:
-        Conflict: the rule is no longer at *expected*.
+        Outdated: the rule is no longer at *expected*.
     """
     if expected is not None and stored.entry.version != expected:
-        raise Conflict(
+        raise Outdated(
             f"you saw version {expected} of {stored.entry.name!r}, "
             f"it is now at {stored.entry.version}",
             allowed_when="read the rule again and decide on it",

@@ -12,6 +12,7 @@ from governance.store.offsets import OffsetShelf
 from governance.store.outbox import OutboxShelf
 from governance.store.proposals import ProposalShelf
 from governance.store.readiness import ReadinessShelf
+from governance.store.replays import ReplayShelf
 from governance.store.reports import ReportShelf
 from governance.store.rule_records import RuleRecordShelf
 from governance.store.rules import RuleShelf
@@ -33,6 +34,7 @@ class Unit:
         self.minutes = MinuteShelf(connection)
         self.readiness = ReadinessShelf(connection)
         self.tokens = TokenShelf(connection)
+        self.replays = ReplayShelf(connection)
         self.proposals = ProposalShelf(connection)
         self.trials = TrialShelf(connection)
         self.rule_records = RuleRecordShelf(connection)
