@@ -22,6 +22,9 @@ from streams.tally import Tally
 if TYPE_CHECKING:
     from tests.oracle.world import World
 
+LATE_HINTS: Final = 5
+"""So many of the last hints must still be good when a changelog is trimmed."""
+
 BIGGEST_BATCHES: Final = (1, 3, 10, 60)
 FOR_EVER: Final = 10**15
 LEADS: Final = (0, 1_500, 60_000, FOR_EVER)
@@ -82,6 +85,7 @@ class Part:
         self.world = world
         self.number = number
         self.changelog: list[bytes] = []
+        self.kept_from = 0
         self.committed = 0
         self.replicas: list[Replica] = []
         self.replicas.append(self.recovered())
@@ -130,8 +134,8 @@ class Part:
     def joined(self) -> Any:
         """Return the state that the changelog holds; the hint first, then from the beginning."""
         hint = self.decode(self.changelog[-1]).start if self.changelog else 0
-        state = self.joined_from(max(hint, 0))
-        return self.joined_from(0) if state is None else state
+        state = self.joined_from(max(hint, self.kept_from))
+        return self.joined_from(self.kept_from) if state is None else state
 
     def joined_from(self, start: int) -> Any | None:
         """Return the state joined from an offset, None if something is missing."""
@@ -140,12 +144,17 @@ class Part:
             for offset in range(start, len(self.changelog)):
                 state.apply(self.decode(self.changelog[offset]), offset)
         except Gap:
-            assert start > 0, "a gap although the changelog was read from its beginning"
+            assert start > self.kept_from, "a gap although the changelog was read as a whole"
             return None
         if not state.is_complete():
-            assert start > 0, "incomplete although the changelog was read from its beginning"
+            assert start > self.kept_from, "incomplete although the changelog was read as a whole"
             return None
         return state
+
+    def trim(self) -> None:
+        """The broker deletes the beginning of the changelog, which no late hint needs."""
+        hints = [self.decode(value).start for value in self.changelog[-LATE_HINTS:]]
+        self.kept_from = max(self.kept_from, min(hints, default=0))
 
     def step(self, replica: Replica) -> None:
         """Let one thing happen to *replica*."""

@@ -82,7 +82,7 @@ class World:
         for _ in range(steps):
             part = self.random.choice(self.parts)
             if self.random.random() < accidents:
-                self.random.choice((part.crash, part.crash, part.freeze, part.bury))()
+                self.random.choice((part.crash, part.crash, part.freeze, part.bury, part.trim))()
             else:
                 is_owner = self.random.random() < 0.75
                 replica = part.replicas[-1] if is_owner else self.random.choice(part.replicas)

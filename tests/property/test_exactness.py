@@ -25,7 +25,7 @@ from tests.oracle.parts import Habits
 from tests.oracle.world import outcome
 
 CHUNK = 20
-ALWAYS = 300
+ALWAYS = 240
 CHAOS = 5_000
 PLANTED = 60
 """Among so many logs each planted fault must show; most show among the first three."""
