@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -155,18 +156,16 @@ def test_the_newest_word_counts(desk: Desk) -> None:
     assert (last.before["met"], last.after["met"]) == (True, False)
 
 
-@pytest.mark.parametrize(
-    "said",
-    [
-        NewAttestation(),
-        NewAttestation(evidence_url="https://x/", expires_at=NOON),
-        NewAttestation(evidence_url="https://x/", expires_at=NOON + timedelta(days=4_000)),
-    ],
-)
-def test_what_cannot_be_meant_is_refused(desk: Desk, said: NewAttestation) -> None:
+def test_what_cannot_be_meant_is_refused(desk: Desk) -> None:
     """No word without evidence, none that has expired already, and none for decades."""
-    with pytest.raises(BadRequest):
-        handlers.attest_item(desk, KILL_SWITCH, said, by="anna")
+    url = "https://wiki/drill"
+    for said in (
+        NewAttestation(),
+        NewAttestation(evidence_url=url, expires_at=NOON),
+        NewAttestation(evidence_url=url, expires_at=NOON + timedelta(days=4_000)),
+    ):
+        with pytest.raises(BadRequest):
+            handlers.attest_item(desk, KILL_SWITCH, said, by="anna")
 
 
 def test_nobodys_word_changes_what_is_measured(desk: Desk) -> None:
@@ -186,6 +185,20 @@ def test_a_weight_is_changed_with_an_audit_row(desk: Desk) -> None:
     assert acts(desk).count(Act.CHECKLIST_CHANGED) == 1
 
 
+def test_of_fifty_who_patch_at_once_one_does(desk: Desk) -> None:
+    """One change, one audit row; all fifty are shown the same item."""
+    with ThreadPoolExecutor(50) as people:
+        shown = list(
+            people.map(
+                lambda n: handlers.patch_item(desk, KILL_SWITCH, ItemPatch(weight=9), by=f"p{n}"),
+                range(50),
+            )
+        )
+
+    assert {entry.weight for entry in shown} == {9}
+    assert acts(desk).count(Act.CHECKLIST_CHANGED) == 1
+
+
 def test_an_unknown_item_is_not_found(desk: Desk) -> None:
     """No such name, no effect."""
     with pytest.raises(NotFound):
@@ -194,14 +207,14 @@ def test_an_unknown_item_is_not_found(desk: Desk) -> None:
 
 def test_the_history_tells_to_the_minute(desk: Desk) -> None:
     """Following keeps what moved and one assessment an hour, and nothing else."""
-    for minute in range(62):
+    for minute in (0, 10, 31, 45, 61, 91):
         handlers.follow_readiness(at(desk, NOON + timedelta(minutes=minute)))
-        if minute == 30:
+        if minute == 10:
             handlers.attest_item(desk, KILL_SWITCH, EVIDENCE, by="anna")
     kept = handlers.list_scores(desk, NOON, NOON + timedelta(hours=2), limit=100)
 
-    assert [(mark.timestamp - NOON) // timedelta(minutes=1) for mark in kept] == [0, 31]
-    assert [round(mark.score * 80) for mark in kept] == [5, 7]
+    assert [(mark.timestamp - NOON) // timedelta(minutes=1) for mark in kept] == [0, 31, 91]
+    assert [round(mark.score * 80) for mark in kept] == [5, 7, 7]
 
 
 def test_the_difference_names_item_person_and_moment(desk: Desk) -> None:
