@@ -43,6 +43,8 @@ class Measured:
                 stdout=subprocess.PIPE,
                 stderr=said,
                 text=True,
+                # As under `governance up`: the kernel shares a busy machine among sessions.
+                start_new_session=True,
             )
         self._seen = psutil.Process(self._process.pid)
 
