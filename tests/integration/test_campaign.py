@@ -138,7 +138,7 @@ def _run(
     for worker in workers:
         worker.start()
     with FrontierReader(kafka, prefix) as frontier:
-        frontier.wait_until(1, seconds=60)
+        frontier.wait_until(1, seconds=120)
         traffic = _traffic(kafka, prefix, plan)
         harm = _Harm(plan, workers, Random(plan.kills))
         while traffic.poll() is None or not harm.is_done():
@@ -149,7 +149,7 @@ def _run(
         assert traffic.returncode == 0
         frontier.wait_until(_now(), seconds=180, meanwhile=harm.heal)
         waits = [_kill_in_peace(frontier, worker, harm) for worker in workers]
-        frontier.wait_until(_now() + 3_000, seconds=60, meanwhile=harm.heal)
+        frontier.wait_until(_now() + 3_000, seconds=180, meanwhile=harm.heal)
     return waits
 
 
