@@ -36,6 +36,12 @@ from streams.rulebook import Entry, Rulebook
 TOGETHER: Final = 512
 """Records counted at once at most: one that is repeated or late makes them go one by one."""
 
+KEPT: Final = 1024 * 1024
+"""Bytes of a refused record, and half as many of its key, that its dead letter holds.
+
+As much as a record may have that comes uncompressed; a compressed one may be of any size.
+"""
+
 _encode: Final = msgspec.msgpack.Encoder().encode
 
 
@@ -282,6 +288,9 @@ class Tally:
     def _dead(self, reason: str, detail: str, batch: Batch, index: int) -> Output:
         """Return the dead letter of a record: its bytes, and where and why in headers."""
         self.stats.dead[reason] = self.stats.dead.get(reason, 0) + 1
+        value, key = batch.values[index] or b"", batch.keys[index]
+        if len(value) > KEPT:
+            detail = f"{detail}; its first {KEPT} bytes are kept"
         headers = {
             "topic": self.topic,
             "partition": str(self.partition),
@@ -292,9 +301,9 @@ class Tally:
         }
         return Output(
             DEAD_LETTERS.name,
-            batch.values[index] or b"",
+            value[:KEPT],
             None,
-            batch.keys[index],
+            key and key[: KEPT // 2],
             [(name, text.encode("utf-8", "replace")) for name, text in headers.items()],
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any, Final
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.tallies import EARLINESS, ID_MEMORY, LATENESS, SAMPLES, Column, Cut, Row
+from schemas.topics import DEAD_LETTERS
 from schemas.wire import iso_ms
 from streams.batch import Batch, Gap
 from streams.deltas import decode_tally, encode
@@ -212,6 +214,16 @@ def test_a_dead_letter_is_the_record_and_says_where_it_came_from() -> None:
         "detail": "",
         "receivedAt": "2026-11-23T12:00:00.000Z",
     }
+
+
+def test_a_dead_letter_is_never_larger_than_its_topic_takes() -> None:
+    """A compressed record may be of any size: its beginning is kept, and that is said."""
+    large = batch([b"x" * 20_000_000])
+    [output] = tally().fold(replace(large, keys=[b"k" * 20_000_000]))
+    size = len(output.value) + len(output.key or b"") + sum(len(b) for _, b in output.headers)
+    assert size < DEAD_LETTERS.max_message_bytes - 1_024
+    assert "20000000 bytes" in dead_letters([output])[0]["detail"]
+    assert "its first 1048576 bytes are kept" in dead_letters([output])[0]["detail"]
 
 
 def test_a_tick_only_moves_the_clock() -> None:
