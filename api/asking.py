@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Path, Request
 
 from api.auth.gate import AskCaller
 from api.auth.matrix import check_may
@@ -16,6 +16,8 @@ from governance.desk import Desk
 from governance.ladder import ApproverRole
 from governance.service import StateService
 from schemas.events import Severity
+
+EventId = Annotated[str, Path(description="The event's id.", max_length=256)]
 
 
 def _service(request: Request) -> StateService:
@@ -53,7 +55,7 @@ def approver_of(caller: Caller, role: ApproverRole) -> Approver:
     return Approver(caller.principal, role, caller.assurance, caller.roles)
 
 
-def check_resolver(desk: AskDesk, event_id: str, caller: AskCaller) -> None:
+def check_resolver(desk: AskDesk, event_id: EventId, caller: AskCaller) -> None:
     """Check that the caller may resolve an event as grave as this one.
 
     Raises:

@@ -75,6 +75,14 @@ class ResolveRequest(Strict):
 
     verdict: Finding | None = None
     notes: Prose | None = None
+    cause: Prose | None = None
+    incident_id: Name | None = None
+
+
+class ReopenRequest(Strict):
+    """Why an event waits for people again."""
+
+    reason: Reason
 
 
 class RollbackRequest(Strict):

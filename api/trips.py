@@ -51,7 +51,7 @@ class TripCounts:
         self._totals: dict[Kind, int] = {}
 
     def collect(self) -> Iterator[Metric]:
-        """Read the events once and yield the three families.
+        """Read the events and yield the four families.
 
         Raises:
             Unavailable: the database does not answer.
@@ -62,6 +62,7 @@ class TripCounts:
             yield self._total()
         yield self._newest(counts)
         yield self._unresolved(counts)
+        yield self._overdue()
 
     def _grow(self, found: dict[Kind, Seen]) -> None:
         """Add what came since the last time; enabled rules begin at 0."""
@@ -100,6 +101,14 @@ class TripCounts:
             f"{self._prefix}circuit_breaker_events_unresolved", "Events to resolve."
         )
         family.add_metric([], waiting)
+        return family
+
+    def _overdue(self) -> Metric:
+        """Return how many events nobody answered by when they were due."""
+        family = GaugeMetricFamily(
+            f"{self._prefix}circuit_breaker_events_overdue", "Events nobody answered in time."
+        )
+        family.add_metric([], handlers.count_overdue(self._desk))
         return family
 
 

@@ -14,7 +14,7 @@ from schemas.alerts import Alert, AlertData, AlertType
 from schemas.events import Severity
 from schemas.governance import Phase
 from schemas.rules import RuleVersion
-from schemas.wire import iso_ms
+from schemas.wire import iso_ms, to_ms
 
 
 def tripped(event: BreakerEvent) -> Alert:
@@ -31,9 +31,34 @@ def tripped(event: BreakerEvent) -> Alert:
 def resolved(event: BreakerEvent, at: datetime, *, epoch: int) -> Alert:
     """Return the alert that people resolved a breaker event."""
     summary = f"{event.rule.name} for {event.scope} resolved by {event.resolved_by}"
+    again = f":{to_ms(event.reopened_at)}" if event.reopened_at else ""
     return Alert(
-        id=f"{event.id}:resolved",
+        id=f"{event.id}:resolved{again}",
         type=AlertType.BREAKER_RESOLVED,
+        subject=event.rule.name,
+        time=at,
+        data=_of_event(event, summary, epoch),
+    )
+
+
+def acknowledged(event: BreakerEvent, at: datetime, *, epoch: int) -> Alert:
+    """Return the alert that somebody looks after a breaker event."""
+    summary = f"{event.rule.name} for {event.scope} acknowledged by {event.acknowledged_by}"
+    return Alert(
+        id=f"{event.id}:acknowledged:{to_ms(at)}",
+        type=AlertType.BREAKER_ACKNOWLEDGED,
+        subject=event.rule.name,
+        time=at,
+        data=_of_event(event, summary, epoch),
+    )
+
+
+def reopened(event: BreakerEvent, at: datetime, *, by: str, reason: str, epoch: int) -> Alert:
+    """Return the alert that a breaker event waits for people again."""
+    summary = f"{event.rule.name} for {event.scope} reopened by {by}: {reason}"
+    return Alert(
+        id=f"{event.id}:reopened:{to_ms(at)}",
+        type=AlertType.BREAKER_REOPENED,
         subject=event.rule.name,
         time=at,
         data=_of_event(event, summary, epoch),

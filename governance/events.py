@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
+from typing import Self
 
 from pydantic import Field
 
@@ -40,7 +42,9 @@ class BreakerEvent(Wire):
 
     ``timestamp`` is the log time of the trip, ``recorded_at`` when this service learned of it.
     ``severity`` and ``due_at`` say by when people answer. ``autonomy_epoch`` is the epoch after
-    the event; ``caused_by`` names the trip that raised it, for an escalation.
+    the event; ``caused_by`` names the trip that raised it, for an escalation. ``overdue`` says
+    that nobody answered in time, as of the moment of the answer; reopening an event that was
+    answered in time gives people as long again. ``cause`` is what people found behind it.
     """
 
     id: str
@@ -63,10 +67,25 @@ class BreakerEvent(Wire):
     resolved_by: str | None = None
     finding: Finding | None = None
     notes: str | None = None
+    cause: str | None = None
+    incident_id: str | None = None
+    acknowledged_at: Moment | None = None
+    acknowledged_by: str | None = None
+    reopened_at: Moment | None = None
+    overdue: bool = False
 
-    def is_overdue(self, now: Moment) -> bool:
+    @property
+    def answered_at(self) -> datetime | None:
+        """Return when people first answered: by acknowledging it, or by resolving it at once."""
+        return self.acknowledged_at or self.resolved_at
+
+    def is_overdue(self, now: datetime) -> bool:
         """Whether people should have answered by *now* and have not."""
-        return not self.resolved and now > self.due_at
+        return self.answered_at is None and now > self.due_at
+
+    def seen_at(self, now: datetime) -> Self:
+        """Return the event as it is shown at *now*."""
+        return self.model_copy(update={"overdue": self.is_overdue(now)})
 
 
 class ExplainedEvent(BreakerEvent):
@@ -81,6 +100,15 @@ class ExplainedEvent(BreakerEvent):
     escalation: Escalated | None
     judge_epoch: int | None = None
     related: list[str] = []
+
+
+class Answered(Wire):
+    """The outcome of acknowledging or reopening: ``already`` means that it was so before."""
+
+    success: bool = True
+    id: str
+    already: bool
+    event: BreakerEvent
 
 
 class Resolution(Wire):

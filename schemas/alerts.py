@@ -18,7 +18,9 @@ class AlertType(StrEnum):
     """What happened; the CloudEvents ``type``, prefixed ``governance.``."""
 
     BREAKER_TRIPPED = "governance.breaker.tripped"
+    BREAKER_ACKNOWLEDGED = "governance.breaker.acknowledged"
     BREAKER_RESOLVED = "governance.breaker.resolved"
+    BREAKER_REOPENED = "governance.breaker.reopened"
     PHASE_CHANGED = "governance.phase.changed"
     TYPE_PAUSED = "governance.command_type.paused"
     TYPE_RESUMED = "governance.command_type.resumed"

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Path, Response
+from fastapi import APIRouter, Body, Depends, Response
 
-from api.asking import AskActor, AskDesk, check_resolver
+from api.asking import AskActor, AskDesk, EventId, check_resolver
 from api.openapi import problems
 from api.pages import Cursor, Limit, page_of_events
-from api.shapes import ResolveRequest
+from api.shapes import ReopenRequest, ResolveRequest
 from governance import handlers
-from governance.events import BreakerEvent, ExplainedEvent, Resolution
+from governance.events import Answered, BreakerEvent, ExplainedEvent, Resolution
 
 router = APIRouter(prefix="/api/circuit-breaker/events", tags=["Breaker events"])
-
-EventId = Annotated[str, Path(description="The event's id.", max_length=256)]
 
 
 @router.get("", responses=problems("invalid_request", "unavailable"))
@@ -59,9 +57,41 @@ def resolve_event(
 ) -> Resolution:
     """Resolve a breaker event: its breaker closes and counts afresh.
 
-    The body may be left out; `verdict` and `notes` keep what people found. Whoever comes second
+    The body may be left out; `verdict`, `cause`, `incidentId` and `notes` keep what people
+    found. Whoever comes second
     gets the first one's answer. Resolving raises no autonomy: a paused type is resumed, and a
     phase promoted, by acts of their own.
     """
     said = found or ResolveRequest()
-    return handlers.resolve_event(desk, event_id, by=actor, finding=said.verdict, notes=said.notes)
+    return handlers.resolve_event(
+        desk,
+        event_id,
+        by=actor,
+        finding=said.verdict,
+        notes=said.notes,
+        cause=said.cause,
+        incident_id=said.incident_id,
+    )
+
+
+@router.post("/{event_id}/acknowledge", responses=problems("not_found", "unavailable"))
+def acknowledge_event(desk: AskDesk, actor: AskActor, event_id: EventId) -> Answered:
+    """Say that somebody looks after a breaker event; it is answered, and not yet resolved.
+
+    The first to say so stands. An acknowledged event is not overdue.
+    """
+    return handlers.acknowledge_event(desk, event_id, by=actor)
+
+
+@router.post(
+    "/{event_id}/reopen", responses=problems("not_found", "invalid_request", "unavailable")
+)
+def reopen_event(
+    desk: AskDesk, actor: AskActor, event_id: EventId, wanted: ReopenRequest
+) -> Answered:
+    """Reopen a breaker event that was resolved too soon: it waits for people again, and blocks.
+
+    What the event took away is not taken again, and its breaker, which counts afresh since it
+    was resolved, goes on. What people found stays in the audit log.
+    """
+    return handlers.reopen_event(desk, event_id, by=actor, reason=wanted.reason)

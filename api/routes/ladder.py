@@ -14,9 +14,11 @@ from api.ladder_shapes import (
     CooldownAnswer,
     PhaseEntry,
 )
+from api.moments import Edge, moment_of
 from api.openapi import problems
 from governance import handlers
 from governance.decisions import DecisionAnswer
+from governance.rule_quality import RuleQuality
 from governance.validation import Validation
 
 router = APIRouter(tags=["Ladder"])
@@ -78,3 +80,16 @@ def decide_rollback(desk: AskDesk, requested: Requested = False) -> DecisionAnsw
 def decide_adjustment(desk: AskDesk, name: RuleName) -> DecisionAnswer:
     """Answer the runbook's “Should I adjust a circuit breaker rule?” on the last ninety days."""
     return handlers.decide_adjustment(desk, name)
+
+
+@router.get(
+    "/api/circuit-breaker/rules/{name:path}/stats",
+    responses=problems("bad_request", "not_found", "invalid_request", "unavailable"),
+)
+def show_rule_stats(desk: AskDesk, name: RuleName, since: Edge = None) -> RuleQuality:
+    """Show how good a rule was since a moment, 90 days ago if not said.
+
+    How often it triggered, how often wrongly (with the 95 % interval), its precision, and how
+    long people took to answer and to resolve. Drills and what was expected are left out.
+    """
+    return handlers.show_rule_quality(desk, name, since=moment_of(since, "since"))

@@ -18,6 +18,12 @@ from governance.handlers.autonomy import (
 from governance.handlers.checklist import attest_item, list_checklist, patch_item, show_item
 from governance.handlers.cycle import list_reports, next_due_week, run_cycle, show_report
 from governance.handlers.decisions import decide_adjustment, decide_approval, decide_rollback
+from governance.handlers.event_answers import (
+    acknowledge_event,
+    count_overdue,
+    reopen_event,
+    show_rule_quality,
+)
 from governance.handlers.events import (
     count_events,
     explain_event,
@@ -71,17 +77,19 @@ __all__ = [
     "Killed",
     "Position",
     "RollbackPreview",
+    "acknowledge_event",
     "add_rule",
     "adopt_sql_changes",
     "apply_action",
     "apply_actions",
     "approve_proposal",
     "assess",
-    "begin_request",
     "attest_item",
+    "begin_request",
     "compare_metrics",
     "conclude_validation",
     "count_events",
+    "count_overdue",
     "count_phase_entries",
     "create",
     "create_token",
@@ -116,6 +124,7 @@ __all__ = [
     "propose_if_ready",
     "pull_kill_switch",
     "reject_proposal",
+    "reopen_event",
     "resolve_event",
     "resume_command_type",
     "revoke_token",
@@ -130,6 +139,7 @@ __all__ = [
     "show_readiness_diff",
     "show_report",
     "show_rule",
+    "show_rule_quality",
     "show_state",
     "show_validation",
     "sum_up_minutes",

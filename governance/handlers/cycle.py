@@ -102,7 +102,7 @@ def _gathered(desk: Desk, due: DueWeek | None, *, by: str) -> Week:
         iso_week=due.name if due else None,
         metrics=desk.measure(start, end),
         assessment=assessment,
-        events=events,
+        events=[event.seen_at(desk.clock()) for event in events],
         count=len(trips),
         unresolved=unresolved,
         response=response_times(trips, desk.clock()),

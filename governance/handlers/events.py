@@ -18,13 +18,15 @@ from schemas.topics import STATE
 def list_events(desk: Desk, *, limit: int = 20, offset: int = 0) -> list[BreakerEvent]:
     """Return the newest *limit* events behind the newest *offset*, newest first."""
     with desk.store.reading() as unit:
-        return unit.events.newest(limit=limit, offset=offset)
+        found = unit.events.newest(limit=limit, offset=offset)
+    return _seen(desk, found)
 
 
 def list_unresolved_events(desk: Desk) -> list[BreakerEvent]:
     """Return all events that people have still to resolve, newest first."""
     with desk.store.reading() as unit:
-        return unit.events.unresolved()
+        found = unit.events.unresolved()
+    return _seen(desk, found)
 
 
 def explain_event(desk: Desk, event_id: str) -> ExplainedEvent:
@@ -34,7 +36,7 @@ def explain_event(desk: Desk, event_id: str) -> ExplainedEvent:
         NotFound: there is none; carries near matches.
     """
     with desk.store.reading() as unit:
-        return unit.events.explained(event_id)
+        return unit.events.explained(event_id).seen_at(desk.clock())
 
 
 def list_events_between(desk: Desk, start: datetime, end: datetime) -> list[BreakerEvent]:
@@ -56,6 +58,8 @@ def resolve_event(
     by: str,
     finding: Finding | None = None,
     notes: str | None = None,
+    cause: str | None = None,
+    incident_id: str | None = None,
 ) -> Resolution:
     """Resolve an event: its breaker starts afresh on every judge, and autonomy stays as it is.
 
@@ -71,10 +75,24 @@ def resolve_event(
         event = unit.events.explained(event_id)
         if event.resolved:
             return Resolution(id=event_id, already=True, event=shown(event))
-        unit.events.resolve(event_id, by=by, at=now, finding=finding, notes=notes)
+        unit.events.resolve(
+            event_id,
+            by=by,
+            at=now,
+            finding=finding,
+            notes=notes,
+            cause=cause,
+            incident_id=incident_id,
+        )
         after = unit.events.explained(event_id)
         _tell(desk, unit, after, now)
     return Resolution(id=event_id, already=False, event=shown(after))
+
+
+def _seen(desk: Desk, events: list[BreakerEvent]) -> list[BreakerEvent]:
+    """Return *events* as they are shown now."""
+    now = desk.clock()
+    return [event.seen_at(now) for event in events]
 
 
 def shown(event: ExplainedEvent) -> BreakerEvent:
@@ -85,7 +103,8 @@ def shown(event: ExplainedEvent) -> BreakerEvent:
 def _tell(desk: Desk, unit: Unit, event: ExplainedEvent, now: datetime) -> None:
     """Write down that *event* was resolved, and tell judges and subscribers.
 
-    An escalation has no breaker of its own on any judge.
+    An escalation has no breaker of its own on any judge, and what was reopened had its breaker
+    closed when it was resolved before.
     """
     unit.audit.append(
         Act.EVENT_RESOLVED,
@@ -93,9 +112,15 @@ def _tell(desk: Desk, unit: Unit, event: ExplainedEvent, now: datetime) -> None:
         actor=event.resolved_by or "",
         at=now,
         before={"resolved": False},
-        after={"resolved": True, "finding": event.finding, "notes": event.notes},
+        after={
+            "resolved": True,
+            "finding": event.finding,
+            "notes": event.notes,
+            "cause": event.cause,
+            "incidentId": event.incident_id,
+        },
     )
-    if event.caused_by is None:
+    if event.caused_by is None and event.reopened_at is None:
         record = ResolutionRecord(
             action_id=event.id,
             rule=event.rule.name,

@@ -175,6 +175,8 @@ class EventShelf:
         at: datetime,
         finding: Finding | None,
         notes: str | None,
+        cause: str | None = None,
+        incident_id: str | None = None,
     ) -> None:
         """Mark one event resolved."""
         self._connection.execute(
@@ -186,6 +188,33 @@ class EventShelf:
                 resolved_by=by,
                 finding=finding.value if finding else None,
                 notes=notes,
+                cause=cause,
+                incident_id=incident_id,
+            )
+        )
+
+    def acknowledge(self, event_id: str, *, by: str, at: datetime) -> None:
+        """Mark one event acknowledged."""
+        self._connection.execute(
+            update(events)
+            .where(events.c.id == event_id)
+            .values(acknowledged_at=iso(at), acknowledged_by=by)
+        )
+
+    def reopen(self, event_id: str, *, at: datetime, due_at: datetime) -> None:
+        """Mark one event unresolved again; notes and cause stay until people say anew."""
+        self._connection.execute(
+            update(events)
+            .where(events.c.id == event_id)
+            .values(
+                resolved=0,
+                resolved_at=None,
+                resolved_by=None,
+                finding=None,
+                acknowledged_at=None,
+                acknowledged_by=None,
+                reopened_at=iso(at),
+                due_at=iso(due_at),
             )
         )
 
@@ -221,7 +250,10 @@ def _row(event: ExplainedEvent) -> dict[str, Any]:
 
 def _fields(row: RowMapping) -> dict[str, Any]:
     """Return the fields that every view of an event has."""
-    moments = ("timestamp", "due_at", "recorded_at", "resolved_at")
+    moments = (
+        *("timestamp", "due_at", "recorded_at"),
+        *("acknowledged_at", "resolved_at", "reopened_at"),
+    )
     plain = (
         "id",
         "rule_version",
@@ -236,6 +268,9 @@ def _fields(row: RowMapping) -> dict[str, Any]:
         "resolved_by",
         "finding",
         "notes",
+        "cause",
+        "incident_id",
+        "acknowledged_by",
     )
     return {
         **{name: row[name] for name in plain},
