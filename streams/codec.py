@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -102,6 +103,8 @@ Found = Decoded | BadRecord | None
 """What is in a record: an event, why there is none, or None for a tick."""
 
 _fast: Final[msgspec.json.Decoder[Decoded]] = msgspec.json.Decoder(Decoded)
+_BRACE: Final = ord("{")
+_first_byte: Final = itemgetter(0)
 _ESCAPED_NUL: Final = b"\\u0000"
 _SHALLOW: Final = 500
 """Bytes up to which a record cannot nest deep enough to matter."""
@@ -148,6 +151,8 @@ def _decode_lines(values: list[bytes]) -> list[Found] | None:
     joined = b"\n".join(values)
     if joined.count(b"\n") != len(values) - 1 or not _is_usual(joined):
         return None
+    if set(map(_first_byte, values)) != {_BRACE}:
+        return None  # a blank line is skipped, and two objects on another would make up for it
     longest = len(max(values, key=len))
     if longest > MAX_RECORD or (longest > _SHALLOW and any(map(_is_deep, values))):
         return None

@@ -6,7 +6,7 @@ import json
 from typing import Any, Final
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from schemas.errors import BadRecord
@@ -114,6 +114,7 @@ UNUSUAL: Final = st.sampled_from(
 
 
 @given(values=st.lists(st.integers(0, 5).map(lambda n: command(f"e{n}")) | UNUSUAL, max_size=8))
+@example(values=[b" ", command("e") + command("f")])
 def test_a_batch_is_read_as_its_records_one_by_one(values: list[bytes | None]) -> None:
     """Whatever lies beside a record, it is read as it would be alone; ticks are None."""
     assert list(map(said, decode_all(values))) == list(map(alone, values))
