@@ -34,7 +34,12 @@ from governance.handlers.events import (
 )
 from governance.handlers.first_boot import create
 from governance.handlers.kill_switch import Killed, pull_kill_switch
-from governance.handlers.metrics import compare_metrics, show_metrics_history, sum_up_minutes
+from governance.handlers.metrics import (
+    compare_metrics,
+    drop_old_minutes,
+    show_metrics_history,
+    sum_up_minutes,
+)
 from governance.handlers.proposals import (
     list_obstacles,
     list_past_proposals,
@@ -97,6 +102,7 @@ __all__ = [
     "decide_approval",
     "decide_rollback",
     "delete_rule",
+    "drop_old_minutes",
     "explain_event",
     "find_token",
     "finish_request",
