@@ -99,6 +99,8 @@ def running(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ru
 def test_a_command_of_the_runbook_works(running: Running, command: Command) -> None:
     """Each command runs as it is written, and prints what a person or jq can read."""
     printed = running.run(command, running.trip())
+    if command.text.endswith("> report.json"):
+        printed = (running.folder / "report.json").read_text("utf-8")
 
     if "/metrics" in command.address and "/api/" not in command.address:
         assert "simcorp_governance_current_phase_info" in printed
