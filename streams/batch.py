@@ -5,7 +5,7 @@ Nothing of the Kafka client shows here, so the client beneath can change.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 
@@ -21,6 +21,33 @@ class Batch:
     times: Sequence[int]
     values: Sequence[bytes | None]
     keys: Sequence[bytes | None]
+
+    def pieces(self, size: int) -> Iterator[tuple[Batch, int]]:
+        """Yield the same records as batches of *size* bytes or little more, each with its bytes.
+
+        What one poll brought may be a megabyte on the way and a hundred when it is unpacked.
+        """
+        lengths = [len(value or b"") for value in self.values]
+        total = sum(lengths)
+        if total <= size:
+            yield self, total
+            return
+        start = held = 0
+        for stop, length in enumerate(lengths, 1):
+            held += length
+            if held >= size or stop == len(lengths):
+                yield self._between(start, stop), held
+                start, held = stop, 0
+
+    def _between(self, start: int, stop: int) -> Batch:
+        """Return the records from number *start* up to number *stop*."""
+        return Batch(
+            self.partition,
+            self.offsets[start:stop],
+            self.times[start:stop],
+            self.values[start:stop],
+            self.keys[start:stop],
+        )
 
 
 @dataclass(frozen=True, slots=True)

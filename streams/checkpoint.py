@@ -24,6 +24,15 @@ SEEKS: Final = 20
 BEHIND: Final = 4
 """Flushes' worth of records after which folding waits for the flush to catch up."""
 
+PIECE: Final = 1024 * 1024
+"""Bytes of records that are folded at once: what they make must fit into messages."""
+
+HELD: Final = 6 * 1024 * 1024
+"""Bytes of records after which folding waits for the flush.
+
+An event may be little but its id, and a changelog record has to hold all ids in 8 MiB.
+"""
+
 D = TypeVar("D", TallyDelta, JudgeDelta)
 
 
@@ -98,6 +107,7 @@ class Part(Generic[S]):
     flushing: asyncio.Lock = field(default_factory=asyncio.Lock)
     sent: list[asyncio.Future[Any]] = field(default_factory=list)
     unflushed: int = 0
+    held: int = 0
     seeks: int = 0
     hole: tuple[int, int] | None = None
 
@@ -135,22 +145,35 @@ class Checkpoints(Generic[S]):
         part = self.parts.get(batch.partition)
         if part is None:
             return
+        for piece, size in batch.pieces(PIECE):
+            if not await self._fold(part, piece):
+                return
+            part.unflushed += len(piece.offsets)
+            part.held += size
+            if part.unflushed >= self._flush_records:
+                self.due.set()
+            if part.unflushed >= BEHIND * self._flush_records or part.held >= HELD:
+                await self.flush(batch.partition)
+
+    async def _fold(self, part: Part[S], batch: Batch) -> bool:
+        """Fold *batch* and hand its outputs over; return False if it is to be read again."""
         async with part.lock:
             try:
                 outputs = part.state.fold(batch)
             except Gap as gap:
-                outputs = await self._heal(part, batch, gap)
+                healed = await self._heal(part, batch, gap)
+                if healed is None:
+                    return False
+                outputs = healed
             else:
                 part.seeks = 0
             await self._hand_over(part, outputs)
-        part.unflushed += len(batch.offsets)
-        if part.unflushed >= self._flush_records:
-            self.due.set()
-        if part.unflushed >= BEHIND * self._flush_records:
-            await self.flush(batch.partition)
+        return True
 
-    async def _heal(self, part: Part[S], batch: Batch, gap: Gap) -> list[Output]:
+    async def _heal(self, part: Part[S], batch: Batch, gap: Gap) -> list[Output] | None:
         """Have the missing records read again; accept a hole that is in the log itself.
+
+        Returns what the batch makes if it was accepted, None if it will come again.
 
         Raises:
             Lost: the records are no longer in the log, or never come.
@@ -166,7 +189,7 @@ class Checkpoints(Generic[S]):
         if part.seeks > SEEKS:
             raise Lost(f"partition {batch.partition}: {SEEKS} seeks to {gap.pos} brought {gap}")
         await self._log.seek(batch.partition, gap.pos)
-        return []
+        return None
 
     async def _hand_over(self, part: Part[S], outputs: list[Output]) -> None:
         """Give *outputs* to the producer, in order."""
@@ -185,7 +208,7 @@ class Checkpoints(Generic[S]):
                 delta, resume = part.state.delta(), part.state.resume
                 if delta is not None and (beat := self._heartbeat(part.state)) is not None:
                     await self._hand_over(part, [beat])
-                sent, part.sent, part.unflushed = part.sent, [], 0
+                sent, part.sent, part.unflushed, part.held = part.sent, [], 0, 0
             await asyncio.gather(*sent)
             if delta is None:
                 return

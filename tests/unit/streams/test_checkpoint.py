@@ -222,6 +222,22 @@ async def test_folding_does_not_run_away_from_flushing() -> None:
     assert broker.said == ["stored", f"durable {BEHIND}"]
 
 
+async def test_a_batch_that_is_large_when_unpacked_is_flushed_in_between(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No record of the changelog and no message of tallies grows with what one poll brings."""
+    monkeypatch.setattr("streams.checkpoint.PIECE", 1_000)
+    monkeypatch.setattr("streams.checkpoint.HELD", 4_000)
+    broker, state = Broker(), tally()
+    points = checkpoints(broker, state, flush_records=1_000)
+    await points.take(records(0, [NOON + number * STEP for number in range(100)]))
+    assert (state.pos, state.stats.events) == (100, 100)
+    assert len(broker.outputs) >= 10
+    stored = [decode_tally(record) for record in broker.records]
+    assert len(stored) >= 3
+    assert all(delta.pos - delta.frm < 50 for delta in stored)
+
+
 async def test_what_a_judge_held_back_goes_out_once_its_delta_is_stored() -> None:
     """A late rule's action follows the record that says since when it counts."""
     broker, state = Broker(), Judge(0, source_partitions=1)
@@ -270,6 +286,14 @@ async def test_batches_that_were_fetched_before_the_seek_do_no_harm() -> None:
     for start in (0, 2, 4, 6):
         await points.take(records(start))
     assert state.stats.events == 8
+
+
+async def test_a_large_batch_after_a_gap_asks_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pieces after the first would all find the same gap."""
+    monkeypatch.setattr("streams.checkpoint.PIECE", 100)
+    broker = Broker()
+    await checkpoints(broker).take(records(2, [NOON] * 5))
+    assert broker.said == ["seek 0"]
 
 
 async def test_a_hole_that_is_in_the_log_itself_is_accepted() -> None:
