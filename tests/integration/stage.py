@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 
+from aiokafka import AIOKafkaProducer
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 
 from embedded.provision import provision
@@ -22,6 +24,9 @@ from tests.integration.workers import Worker
 from tests.oracle.comparing import summed_cuts
 from tests.unit.rules.facts import rule
 from tests.unit.streams.facts import command
+
+UNPACKED: Final = 64 * 1024 * 1024
+"""Bytes that a compressed batch may unpack to, more than a worker publishes at once."""
 
 PATIENCE: Final = 60.0
 """Seconds to wait for what takes a few on an idle machine."""
@@ -78,6 +83,27 @@ class Stage:
         topic = f"{self.prefix}command-events"
         for sent in [self._producer.send(topic, one, partition=partition) for one in values]:
             sent.get(timeout=PATIENCE)
+
+    def send_packed(self, values: Sequence[bytes]) -> None:
+        """Append records to partition 0 as one compressed batch, which is small on the way."""
+        asyncio.run(self._send_packed(values))
+
+    async def _send_packed(self, values: Sequence[bytes]) -> None:
+        """Let aiokafka do it: it hands a batch over as a whole, however large it is unpacked."""
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self.kafka,
+            compression_type="gzip",
+            max_batch_size=UNPACKED,
+            max_request_size=UNPACKED,
+        )
+        await producer.start()
+        try:
+            batch = producer.create_batch()
+            for value in values:
+                assert batch.append(key=None, value=value, timestamp=None) is not None
+            await (await producer.send_batch(batch, f"{self.prefix}command-events", partition=0))
+        finally:
+            await producer.stop()
 
     def fail(self, *ids: str, kind: str = "FAN", partition: int = 0) -> None:
         """Send a failure that happens now for each of *ids*."""

@@ -114,6 +114,17 @@ def test_a_worker_shows_what_it_has_counted(stage: Stage) -> None:
     assert (health["status"], health["partitions"]) == ("healthy", [0, 1])
 
 
+def test_what_is_small_only_while_it_is_packed_stops_nothing(stage: Stage) -> None:
+    """A batch that unpacks to many megabytes, of ids or in one record, is counted as any other."""
+    ids = [f"{'x' * 240}{number}" for number in range(40_000)]
+    stage.send_packed([command(one, at=now()) for one in ids])
+    stage.send_packed([b"x" * 10_000_000, command("last", at=now())])
+    with stage.worker() as worker:
+        stage.wait_judged(worker)
+        assert worker.lives == 1
+    assert stage.counted() == {"SUCCEEDED": len(ids) + 1}
+
+
 def test_a_broker_that_crashes_costs_nothing(topic_prefix: str, tmp_path: Path) -> None:
     """It comes back, the worker goes on or is started again, and every event counts once."""
     with (
