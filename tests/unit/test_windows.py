@@ -23,6 +23,9 @@ WINDOWS: Final = st.sampled_from(EDGES) | st.integers(5, 900).map(lambda s: s * 
 )  # fmt: skip
 FAILED: Final = [(int(Column.FAILED), 1)]
 
+SECONDS: Final = st.integers(-8, 2) | st.integers(-LATENESS // PANE, EARLINESS // PANE)
+"""When an event may have happened, seen from the clock: often just now."""
+
 Mark = tuple[Baseline, int]
 """A baseline, and how many events there were when it was taken."""
 
@@ -60,7 +63,8 @@ class Life(RuleBasedStateMachine):
         self.panes.track(windows, self.at)
 
     @rule(
-        seconds=st.lists(st.integers(-LATENESS // PANE, EARLINESS // PANE), min_size=1, max_size=6),
+        seconds=st.lists(SECONDS, min_size=1, max_size=6)
+        | SECONDS.map(lambda first: list(range(first, first + 6))),
         column=st.integers(0, WIDTH - 1),
         number=st.integers(1, 5),
     )

@@ -1,19 +1,16 @@
-"""Judge: at which T a breaker opens and closes, told as stories of a few cuts."""
+"""Judge: which T are judged, and what rules do at them, told as stories of a few cuts."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.tallies import SAMPLES, STEP, Column, Cut
-from schemas.wire import to_ms
-from streams.batch import Gap, Output
-from streams.judge import Judge, Resolution
+from schemas.tallies import STEP, Column
+from streams.batch import Gap
 from streams.merge import Hole
-from streams.rulebook import Entry
 from tests.unit.streams.facts import (
     DAY,
     HOUR,
@@ -26,41 +23,7 @@ from tests.unit.streams.facts import (
     row,
     tallies,
 )
-
-FIRST: Final = NOON
-"""Where the only source partition's first cut begins: nothing is judged at it."""
-
-ERRORS: Final[dict[str, Any]] = {"condition": "failures >= 3", "window": "1m"}
-
-
-def judge(*entries: Entry, sources: int = 1) -> Judge:
-    """Return a judge that has heard of *entries*."""
-    state = Judge(0, source_partitions=sources)
-    state.learn(entries)
-    return state
-
-
-def see(state: Judge, *cuts: Cut, source: int = 0) -> list[Output]:
-    """Give *state* cuts of one source partition; return what it publishes."""
-    return state.fold(tallies((source, cuts), start=state.pos))
-
-
-def begun(*entries: Entry) -> Judge:
-    """Return a judge of one source partition whose first cut is over."""
-    state = judge(*entries)
-    see(state, cut(FIRST - STEP, upto=FIRST))
-    return state
-
-
-def trips(outputs: list[Output]) -> list[int]:
-    """Return when the actions among *outputs* were decided, in ms from noon."""
-    return [to_ms(action.decided_at) - NOON for action in actions(outputs)]
-
-
-def failing(frm: int, number: int = 3, **fields: Any) -> Cut:
-    """Return a cut with failures that happened when it began."""
-    return cut(frm, row(failed=number, at=frm, **fields))
-
+from tests.unit.streams.judging import ERRORS, FIRST, begun, failing, judge, see, trips
 
 # -------------------------------------------------------------------------------- when T comes
 
@@ -283,105 +246,3 @@ def test_no_moment_is_judged_before_its_rules_are_known() -> None:
     state.trust(FIRST + 5 * STEP)
     assert trips(state.advance()) == [STEP]
     assert (state.at, state.seen) == (FIRST + 5 * STEP, FIRST + SECOND)
-
-
-# -------------------------------------------------------------------------------- resolutions
-
-
-def tripped() -> tuple[Judge, Resolution]:
-    """Return a judge with an open latched breaker, and its resolution a second later."""
-    state = begun(entry(**ERRORS, action="revert_to_l3"))
-    action = actions(see(state, failing(FIRST, ids=["a", "b", "c"])))[0]
-    return state, Resolution(action.id, "High Error Rate", "*", FIRST + SECOND)
-
-
-def test_a_latched_breaker_stays_open_until_people_resolve_it() -> None:
-    """Neither silence nor further failures trip it again."""
-    state, _ = tripped()
-    silence = see(state, cut(FIRST + STEP, upto=FIRST + HOUR))
-    assert silence + see(state, failing(FIRST + HOUR)) == []
-
-
-def test_after_a_resolution_only_new_events_count() -> None:
-    """Two old failures and two new ones are no breach; a third new one is, and shows only those."""
-    state, resolution = tripped()
-    state.learn(resolutions=[resolution])
-    see(state, cut(FIRST + STEP, upto=FIRST + SECOND))
-    at = FIRST + SECOND
-    assert see(state, failing(at, 2, ids=["d", "e"])) == []
-    found = see(state, failing(at + STEP, 1, ids=["f"]))
-    assert trips(found) == [SECOND + 2 * STEP]
-    evidence = actions(found)[0].evidence
-    assert evidence.command_ids == ["d", "e", "f"]
-    assert evidence.resolved_at is not None
-    assert to_ms(evidence.resolved_at) == FIRST + SECOND
-
-
-@pytest.mark.parametrize("window", ["5s", "30m", "3d"])
-def test_a_resolution_holds_when_the_window_changes(window: str) -> None:
-    """What came before it does not count in a longer or a finer window either."""
-    state, resolution = tripped()
-    fields = {"condition": "failures >= 2", "window": window, "action": "revert_to_l3"}
-    state.learn([entry(2, since=FIRST + 2 * SECOND, **fields)], [resolution])
-    see(state, cut(FIRST + STEP, upto=FIRST + SECOND), failing(FIRST + SECOND, 1))
-    assert see(state, cut(FIRST + SECOND + STEP, upto=FIRST + 3 * SECOND)) == []
-    assert trips(see(state, failing(FIRST + 3 * SECOND, 1))) == [3 * SECOND + STEP]
-
-
-def test_a_resolution_of_another_trip_changes_nothing() -> None:
-    """Only the trip that it names is closed by it."""
-    state, resolution = tripped()
-    state.learn(resolutions=[Resolution("other", "High Error Rate", "*", FIRST + SECOND)])
-    see(state, cut(FIRST + STEP, upto=FIRST + HOUR))
-    assert state.scopes["*"].breaker(resolution.rule).action_id == resolution.action_id
-
-
-def test_a_resolution_heard_of_too_late_waits_until_that_is_stored() -> None:
-    """It counts from the next T, the same for whoever takes over."""
-    state, resolution = tripped()
-    see(state, cut(FIRST + STEP, upto=FIRST + 2 * SECOND))
-    state.learn(resolutions=[resolution])
-    see(state, cut(FIRST + 2 * SECOND, upto=FIRST + 3 * SECOND))
-    assert state.scopes["*"].breakers
-    delta = state.delta()
-    assert delta is not None
-    assert delta.late == {f"resolution/{resolution.action_id}": FIRST + 2 * SECOND + STEP}
-    state.stored(delta, 0)
-    state.advance()
-    assert not state.scopes["*"].breakers
-
-
-# ----------------------------------------------------------------------------------- evidence
-
-
-def test_evidence_shows_the_newest_failures_and_where_they_lie() -> None:
-    """At most 20 ids, oldest first, and offsets that cover the window."""
-    state = begun(entry(**ERRORS))
-    ids = [f"c{number}" for number in range(30)]
-    found = see(
-        state,
-        cut(FIRST, row(failed=2, ids=ids[:15]), offset=20),
-        cut(FIRST + STEP, row(failed=2, ids=ids[15:]), offset=40),
-    )
-    evidence = actions(found)[0].evidence
-    assert evidence.command_ids == ids[-SAMPLES:]
-    assert [(one.topic, one.partition, one.from_, one.upto) for one in evidence.log] == [
-        ("command-events", 0, 0, 40)
-    ]
-
-
-def test_an_action_shows_the_epoch_in_force() -> None:
-    """The greatest that has begun at T, None before the first."""
-    state = begun(entry(**ERRORS))
-    state.learn(epochs=[(7, FIRST + MINUTE), (8, FIRST + 2 * MINUTE), (9, FIRST + DAY)])
-    found = see(state, failing(FIRST), cut(FIRST + STEP, upto=FIRST + HOUR))
-    found += see(state, failing(FIRST + HOUR))
-    assert [action.epoch for action in actions(found)] == [None, 8]
-
-
-def test_actions_of_one_moment_come_in_the_order_of_scopes() -> None:
-    """The topic is total: who reads it twice reads the same order."""
-    state = begun(entry(**ERRORS, groupBy="commandType"))
-    rows = [row(f"commandType={name}", failed=3) for name in ("b", "c", "a")]
-    found = actions(see(state, cut(FIRST, *rows)))
-    assert [action.scope for action in found] == ["a", "b", "c"]

@@ -9,11 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemas.tallies import STEP, Cut
-from streams.batch import Batch, Gap
+from streams.batch import Batch, Gap, Output
 from streams.deltas import FROM_THE_BEGINNING, JudgeDelta, decode_judge, encode
 from streams.judge import Judge, Resolution
 from streams.rulebook import Entry
-from tests.unit.streams.facts import HOUR, MINUTE, NOON, SECOND, cut, entry, row, tallies
+from tests.unit.streams.facts import HOUR, MINUTE, NOON, SECOND, actions, cut, entry, row, tallies
 
 RULES: Final[list[Entry]] = [
     entry(1, condition="failures >= 3", window="5s", groupBy="commandType"),
@@ -27,7 +27,9 @@ ROWS: Final = st.lists(
     max_size=3,
     unique_by=lambda one: one[0],
 )
-with_short_rounds = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+with_short_rounds = settings(
+    max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 @st.composite
@@ -84,19 +86,32 @@ def test_a_judge_goes_on_from_what_was_stored(
     alive, owner = judge(), judge()
     for state in (alive, owner):
         state.learn(RULES)
-    changelog: list[JudgeDelta] = []
-    wanted, found = [], dict[bytes, None]()
+    changelog, resolved = list[JudgeDelta](), list[Resolution]()
+    wanted, found = list[bytes](), dict[bytes, None]()
     for number, batch in enumerate(log):
-        wanted += [out.value for out in alive.fold(batch)]
+        outputs = alive.fold(batch)
+        wanted += [out.value for out in outputs]
         found |= dict.fromkeys(out.value for out in owner.fold(batch))
         if number in flushes:
             flush(owner, changelog)
         if number in deaths:
             owner = joined(changelog)
-            owner.learn(RULES)
+            owner.learn(RULES, resolved)
             for again in log[owner.resume : number + 1]:
                 found |= dict.fromkeys(out.value for out in owner.fold(again))
+        for state in (alive, owner):
+            state.learn(resolutions=resolutions(outputs, alive.at + 5 * STEP))
+        resolved += resolutions(outputs, alive.at + 5 * STEP)
     assert list(found) == wanted
+
+
+def resolutions(outputs: list[Output], since: int) -> list[Resolution]:
+    """Return what people decide on the trips among *outputs* that wait for them."""
+    return [
+        Resolution(action.id, action.rule.name, action.scope_key, since)
+        for action in actions(outputs)
+        if action.action.latches
+    ]
 
 
 @pytest.mark.usefixtures("short_rounds")

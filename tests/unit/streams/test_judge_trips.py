@@ -1,0 +1,138 @@
+"""Judge: what people's resolutions do, and what an action says of its trip."""
+
+from __future__ import annotations
+
+import pytest
+
+from schemas.tallies import SAMPLES, STEP
+from schemas.wire import to_ms
+from streams.judge import Judge, Resolution
+from tests.unit.streams.facts import DAY, HOUR, MINUTE, SECOND, actions, cut, entry, row
+from tests.unit.streams.judging import ERRORS, FIRST, begun, failing, see, trips
+
+# -------------------------------------------------------------------------------- resolutions
+
+
+def tripped() -> tuple[Judge, Resolution]:
+    """Return a judge with an open latched breaker, and its resolution a second later."""
+    state = begun(entry(**ERRORS, action="revert_to_l3"))
+    action = actions(see(state, failing(FIRST, ids=["a", "b", "c"])))[0]
+    return state, Resolution(action.id, "High Error Rate", "*", FIRST + SECOND)
+
+
+def test_a_latched_breaker_stays_open_until_people_resolve_it() -> None:
+    """Neither silence nor further failures trip it again."""
+    state, _ = tripped()
+    silence = see(state, cut(FIRST + STEP, upto=FIRST + HOUR))
+    assert silence + see(state, failing(FIRST + HOUR)) == []
+
+
+def test_after_a_resolution_only_new_events_count() -> None:
+    """Two old failures and two new ones are no breach; a third new one is, and shows only those."""
+    state, resolution = tripped()
+    state.learn(resolutions=[resolution])
+    see(state, cut(FIRST + STEP, upto=FIRST + SECOND))
+    at = FIRST + SECOND
+    assert see(state, failing(at, 2, ids=["d", "e"])) == []
+    found = see(state, failing(at + STEP, 1, ids=["f"]))
+    assert trips(found) == [SECOND + 2 * STEP]
+    evidence = actions(found)[0].evidence
+    assert evidence.command_ids == ["d", "e", "f"]
+    assert evidence.resolved_at is not None
+    assert to_ms(evidence.resolved_at) == FIRST + SECOND
+
+
+@pytest.mark.parametrize("window", ["5s", "30m", "3d"])
+def test_a_resolution_holds_when_the_window_changes(window: str) -> None:
+    """What came before it does not count in a longer or a finer window either."""
+    state, resolution = tripped()
+    fields = {"condition": "failures >= 2", "window": window, "action": "revert_to_l3"}
+    state.learn([entry(2, since=FIRST + 2 * SECOND, **fields)], [resolution])
+    see(state, cut(FIRST + STEP, upto=FIRST + SECOND), failing(FIRST + SECOND, 1))
+    assert see(state, cut(FIRST + SECOND + STEP, upto=FIRST + 3 * SECOND)) == []
+    assert trips(see(state, failing(FIRST + 3 * SECOND, 1))) == [3 * SECOND + STEP]
+
+
+def test_a_rule_that_comes_back_knows_of_no_resolution() -> None:
+    """Disabled and enabled again it counts everything in its window, as a new rule would."""
+    state, resolution = tripped()
+    fields = {**ERRORS, "action": "revert_to_l3"}
+    off = entry(2, since=FIRST + 2 * SECOND, **(fields | {"enabled": False}))
+    state.learn([off, entry(3, since=FIRST + MINUTE // 2, **fields)], [resolution])
+    assert trips(see(state, cut(FIRST + STEP, upto=FIRST + MINUTE))) == [MINUTE // 2]
+
+
+def test_a_resolution_of_another_trip_changes_nothing() -> None:
+    """Only the trip that it names is closed by it."""
+    state, resolution = tripped()
+    state.learn(resolutions=[Resolution("other", "High Error Rate", "*", FIRST + SECOND)])
+    see(state, cut(FIRST + STEP, upto=FIRST + HOUR))
+    assert state.scopes["*"].breaker(resolution.rule).action_id == resolution.action_id
+
+
+def test_a_resolution_heard_of_too_late_waits_until_that_is_stored() -> None:
+    """It counts from the next T, the same for whoever takes over."""
+    state, resolution = tripped()
+    see(state, cut(FIRST + STEP, upto=FIRST + 2 * SECOND))
+    state.learn(resolutions=[resolution])
+    see(state, cut(FIRST + 2 * SECOND, upto=FIRST + 3 * SECOND))
+    assert state.scopes["*"].breakers
+    delta = state.delta()
+    assert delta is not None
+    assert delta.late == {f"resolution/{resolution.action_id}": FIRST + 2 * SECOND + STEP}
+    state.stored(delta, 0)
+    state.advance()
+    assert not state.scopes["*"].breakers
+
+
+# ----------------------------------------------------------------------------------- evidence
+
+
+def test_evidence_shows_the_newest_failures_and_where_they_lie() -> None:
+    """At most 20 ids, oldest first, and offsets that cover the window."""
+    state = begun(entry(**ERRORS))
+    ids = [f"c{number}" for number in range(30)]
+    found = see(
+        state,
+        cut(FIRST, row(failed=2, ids=ids[:15]), offset=20),
+        cut(FIRST + STEP, row(failed=2, ids=ids[15:]), offset=40),
+    )
+    evidence = actions(found)[0].evidence
+    assert evidence.command_ids == ids[-SAMPLES:]
+    assert [(one.topic, one.partition, one.from_, one.upto) for one in evidence.log] == [
+        ("command-events", 0, 0, 40)
+    ]
+
+
+def test_an_action_shows_the_epoch_in_force() -> None:
+    """The greatest that has begun at T, None before the first."""
+    state = begun(entry(**ERRORS))
+    state.learn(epochs=[(7, FIRST + MINUTE), (8, FIRST + 2 * MINUTE), (9, FIRST + DAY)])
+    found = see(state, failing(FIRST), cut(FIRST + STEP, upto=FIRST + HOUR))
+    found += see(state, failing(FIRST + HOUR))
+    assert [action.epoch for action in actions(found)] == [None, 8]
+
+
+@pytest.mark.parametrize(
+    ("group", "key", "scope", "kind"),
+    [
+        ("overall", "*", "*", None),
+        ("commandType", "commandType=SET=1", "SET=1", "SET=1"),
+        ("labels.site", "labels.site=zug", "site=zug", None),
+    ],
+)
+def test_an_action_names_its_scope_as_people_read_it(
+    group: str, key: str, scope: str, kind: str | None
+) -> None:
+    """Everything, a command type, or a label and its value; the key stays beside it."""
+    state = begun(entry(**ERRORS, groupBy=group))
+    [action] = actions(see(state, failing(FIRST, scope=key)))
+    assert (action.scope_key, action.scope, action.command_type) == (key, scope, kind)
+
+
+def test_actions_of_one_moment_come_in_the_order_of_scopes() -> None:
+    """The topic is total: who reads it twice reads the same order."""
+    state = begun(entry(**ERRORS, groupBy="commandType"))
+    rows = [row(f"commandType={name}", failed=3) for name in ("b", "c", "a")]
+    found = actions(see(state, cut(FIRST, *rows)))
+    assert [action.scope for action in found] == ["a", "b", "c"]
