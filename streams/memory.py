@@ -22,9 +22,9 @@ class Memory:
         self.scope_limit = scope_limit
         self.number = 0
         self.start: int | None = None
-        # Dictionaries without values: unlike sets, the garbage collector does not walk them.
-        self.ids: dict[str, None] = {}
-        self.ids_before: dict[str, None] = {}
+        # Sets keep the hashes of what they hold: a look-up reads one line of memory, not two.
+        self.ids: set[str] = set()
+        self.ids_before: set[str] = set()
         self.values: dict[str, set[str]] = {}
         self.values_before: dict[str, set[str]] = {}
         self.horizon = ID_MEMORY
@@ -46,9 +46,9 @@ class Memory:
     def _begin(self, number: int, start: int | None) -> None:
         """Forget the generation before and start *number*."""
         follows = number == self.number + 1
-        self.ids_before = self.ids if follows else {}
+        self.ids_before = self.ids if follows else set()
         self.values_before = self.values if follows else {}
-        self.ids, self.values = {}, {}
+        self.ids, self.values = set(), {}
         self.number, self.start = number, start
         self._open, self._is_new = None, True
 
@@ -58,7 +58,7 @@ class Memory:
 
     def remember(self, event_id: str) -> None:
         """Remember that *event_id* has been counted."""
-        self.ids[event_id] = None
+        self.ids.add(event_id)
         (self._open or self._opened()).ids.append(event_id)
 
     def remember_all(self, events: Sequence[Decoded], clock: int) -> bool:
@@ -77,12 +77,12 @@ class Memory:
         ):
             return False
         ids = [event.id for event in events]
-        new = dict.fromkeys(ids)
+        new = set(ids)
         if len(new) < len(ids) or not (
-            self.ids.keys().isdisjoint(new.keys()) and self.ids_before.keys().isdisjoint(new.keys())
+            new.isdisjoint(self.ids) and new.isdisjoint(self.ids_before)
         ):
             return False
-        self.ids.update(new)
+        self.ids |= new
         (self._open or self._opened()).ids.extend(ids)
         return True
 
@@ -123,8 +123,8 @@ class Memory:
             _fill(generation, self.ids_before, self.values_before)
 
 
-def _fill(generation: Generation, ids: dict[str, None], values: dict[str, set[str]]) -> None:
+def _fill(generation: Generation, ids: set[str], values: dict[str, set[str]]) -> None:
     """Add what *generation* remembered."""
-    ids.update(dict.fromkeys(generation.ids))
+    ids.update(generation.ids)
     for dimension, value in generation.values:
         values.setdefault(dimension, set()).add(value)

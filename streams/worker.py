@@ -42,7 +42,8 @@ def run(settings: Settings, bootstrap_servers: str) -> None:
     """Run a worker until SIGTERM or SIGINT; it flushes before it ends."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    # A batch makes thousands of objects and no cycles: looking for some each time is waste.
+    # A batch makes thousands of objects and no cycles, and millions of ids are kept: looking
+    # through all of them is worth it once in tens of millions of new objects, not more often.
     gc.set_threshold(50_000, 50, 10)
     (settings.data_dir / "workers").mkdir(parents=True, exist_ok=True)
     app = StreamApp(settings, bootstrap_servers)

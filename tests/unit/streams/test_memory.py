@@ -208,7 +208,7 @@ def test_remembering_together_is_remembering_one_by_one(
     live(once, steps)
     live(single, steps)
     clock = max((memory.start or NOON) for memory in (once, single))
-    before = (dict(once.ids), once.number)
+    before = (set(once.ids), once.number)
     events: list[Decoded] = [
         Safety(id=one, occurred_at=from_ms(NOON), signal="emergency_abort", command_type="type-1")
         for one in together
