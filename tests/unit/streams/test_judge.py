@@ -52,6 +52,13 @@ def test_the_first_moment_judged_is_after_the_last_partitions_first_cut() -> Non
     assert trips(found) == [500 + STEP]
 
 
+def test_the_first_moment_itself_is_not_judged() -> None:
+    """What was applied at it trips one step later, when a whole step has been seen."""
+    state = judge(entry(**ERRORS), sources=2)
+    see(state, failing(FIRST - STEP), cut(FIRST, upto=FIRST + SECOND))
+    assert trips(see(state, cut(FIRST, upto=FIRST + SECOND), source=1)) == [STEP]
+
+
 def test_a_cut_is_judged_at_its_step_however_late_it_is_read() -> None:
     """A backlog read at once trips at the same moments as live traffic."""
     cuts = [cut(FIRST), failing(FIRST + STEP), cut(FIRST + 2 * STEP)]
@@ -92,7 +99,8 @@ def test_a_batch_above_the_position_changes_nothing() -> None:
 def test_how_partitions_interleave_makes_no_difference(data: st.DataObject) -> None:
     """The same cuts in any order of arrival give the same actions, byte for byte."""
     sources = {
-        p: [failing(FIRST + n * STEP, 1, ids=[f"{p}-{n}"]) for n in range(4)] for p in (0, 1)
+        p: [failing(FIRST + n * STEP, 1, ids=[f"{p}-{n}-{k}" for k in range(15)]) for n in range(4)]
+        for p in (0, 1)
     }
     plain, mixed = judge(entry(**ERRORS), sources=2), judge(entry(**ERRORS), sources=2)
     wanted = [out for p, cuts in sources.items() for out in see(plain, *cuts, source=p)]

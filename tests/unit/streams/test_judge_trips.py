@@ -42,6 +42,18 @@ def test_after_a_resolution_only_new_events_count() -> None:
     assert to_ms(evidence.resolved_at) == FIRST + SECOND
 
 
+def test_evidence_leaves_out_what_was_counted_ahead_of_a_resolution() -> None:
+    """An event of a later second that came before it neither counts nor is shown."""
+    state, resolution = tripped()
+    state.learn(resolutions=[resolution])
+    early = row(failed=1, at=FIRST + 10 * SECOND, ids=["early"])
+    see(state, cut(FIRST + STEP, early, upto=FIRST + SECOND))
+    found = see(state, failing(FIRST + SECOND, 3, ids=["d", "e", "f"]))
+    evidence = actions(found)[0].evidence
+    assert [reading.value for reading in evidence.readings] == [3]
+    assert evidence.command_ids == ["d", "e", "f"]
+
+
 @pytest.mark.parametrize("window", ["5s", "30m", "3d"])
 def test_a_resolution_holds_when_the_window_changes(window: str) -> None:
     """What came before it does not count in a longer or a finer window either."""
