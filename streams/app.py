@@ -250,11 +250,22 @@ class StreamApp(faust.App):
         for side in self.sides:
             await side.tell(news)
 
+    def end_of(self, topic: str, partition: int) -> int | None:
+        """Return where *partition* ends as far as known, None while it is not assigned to us.
+
+        A rebalance takes partitions away some time before their states are given up.
+        """
+        try:
+            end: int | None = self.consumer.highwater(TP(topic, partition))
+        except AssertionError:  # how aiokafka says that it is not assigned
+            return None
+        return end
+
     def _noted(self) -> tuple[int, dict[int, int]]:
         """Return the latest moment of the log that was read of, and the sources' known ends."""
         topic = self.settings.topic(COMMAND_EVENTS.name)
         ends = {
-            partition: self.consumer.highwater(TP(topic, partition)) or 0
+            partition: self.end_of(topic, partition) or 0
             for partition in self.tallying.checkpoints.parts
         }
         return max([self.hearing.latest, *(judge.seen for judge in self.judging.states)]), ends

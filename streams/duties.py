@@ -7,8 +7,6 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from faust.types import TP
-
 from streams.exits import EXIT_STALLED, leave
 from streams.side import Side
 from streams.ticker import Ticker
@@ -39,7 +37,7 @@ async def tick_for_ever(app: StreamApp) -> None:
     while app.settings.ticks:
         await asyncio.sleep(TICK_EVERY)
         positions = [
-            (partition, part.state.pos, app.consumer.highwater(TP(topic, partition)))
+            (partition, part.state.pos, app.end_of(topic, partition))
             for partition, part in app.tallying.checkpoints.parts.items()
         ]
         busy = (app.stats.events, max((j.busy_at for j in app.judging.states), default=0))

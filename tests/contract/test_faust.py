@@ -15,6 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaConsumer
 from faust.app.base import App
 from faust.tables.recovery import Recovery
 from faust.transport import consumer as faust_consumer
@@ -176,6 +177,14 @@ def test_public_names_of_the_consumer_are_there(name: str, parameters: list[str]
     """With which the app heals gaps, knows the log's ends, and learns what is its own."""
     found = inspect.signature(getattr(driver.Consumer, name)).parameters
     assert list(found)[1:] == parameters
+
+
+async def test_the_end_of_a_partition_that_was_taken_away_is_unknown(app: StreamApp) -> None:
+    """Aiokafka asserts that it is assigned; a rebalance must not end whoever asks."""
+    other = AIOKafkaConsumer(bootstrap_servers="127.0.0.1:1")
+    app.consumer = SimpleNamespace(highwater=other.highwater)
+    assert app.end_of(EVENTS.topic, EVENTS.partition) is None
+    await other.stop()
 
 
 @pytest.mark.parametrize(
