@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Final
 from urllib.request import urlopen
@@ -52,6 +53,25 @@ def test_a_changed_rule_is_live_on_every_worker_at_its_moment(stage: Stage) -> N
     for action in stage.actions.values():
         assert (to_ms(action.decided_at), action.rule_version) == (since, 2)
         assert action.evidence.command_ids == [f"c-{action.scope}-{n}" for n in range(3)]
+
+
+def test_a_worker_outlives_one_that_comes_and_goes(stage: Stage) -> None:
+    """Partitions move twice while events pour in: nobody leaves, and every event counts once."""
+    ids = map(str, count())
+
+    def are_judging(*names: str) -> bool:
+        stage.fail(next(ids), partition=0)
+        stage.fail(next(ids), partition=1)
+        return {worker for _, worker in stage.judged.values()} == set(names)
+
+    with stage.worker("w0") as stays, stage.worker("w1") as goes:
+        stage.wait(lambda: are_judging(stays.name, goes.name))
+        assert end(goes) == 0
+        stage.wait(lambda: are_judging(stays.name))
+        stage.wait_judged()
+        assert stays.process is not None
+        assert stays.process.poll() is None
+    assert stage.counted() == {"FAILED": int(next(ids))}
 
 
 def test_a_stop_is_clean_and_a_restart_goes_on(stage: Stage) -> None:
