@@ -30,7 +30,7 @@ from schemas.actions import BreakerAction
 from schemas.tallies import STEP, Cuts
 from schemas.topics import BREAKER_ACTIONS, COMMAND_EVENTS
 from streams.batch import Batch, Gap, Output
-from streams.deltas import FROM_THE_BEGINNING, JudgeDelta, decode_judge
+from streams.deltas import FROM_THE_BEGINNING, JudgeDelta
 from streams.evidence import action_of
 from streams.merge import Merge
 from streams.rulebook import Entry, Rulebook
@@ -469,5 +469,3 @@ class Judge:
         """Return whether the records joined so far hold all that is still kept."""
         trails = {f"@{source}" for source in self.trails}
         return len(self.scopes) == self._total and self._whole >= self.scopes.keys() | trails
-
-    decode_delta = staticmethod(decode_judge)

@@ -28,7 +28,7 @@ from schemas.topics import COMMAND_EVENTS, DEAD_LETTERS, TALLIES
 from schemas.wire import iso_ms
 from streams.batch import Batch, Gap, Output
 from streams.codec import DECODED, Command, Decoded, Found, decode_all
-from streams.deltas import FROM_THE_BEGINNING, TallyDelta, decode_tally, sparse
+from streams.deltas import FROM_THE_BEGINNING, TallyDelta, sparse
 from streams.increments import PLAIN, Increments, dense, in_order
 from streams.memory import Memory
 from streams.rulebook import Entry, Rulebook
@@ -382,8 +382,6 @@ class Tally:
     def is_complete(self) -> bool:
         """Return whether the records joined so far hold all that is still remembered."""
         return not self.is_restored or max(self.memory.number - 1, 0) in self._marks
-
-    decode_delta = staticmethod(decode_tally)
 
 
 def home_of(scope: str, tally_partitions: int) -> int:
