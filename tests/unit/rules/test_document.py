@@ -12,6 +12,7 @@ from rules import breaker, grammar
 from rules.breaker import MOVES
 from rules.condition import compile_condition
 from rules.defaults import default_rules
+from rules.direction import ACTIONS, SEVERITIES, change
 from rules.escalation import INFERENCES
 from rules.grammar import MAX_HEIGHT
 from rules.metrics import METRICS
@@ -23,6 +24,7 @@ from schemas.errors import RuleError
 from schemas.rules import MAX_CONDITION, Rule
 from schemas.settings import Settings, variable_of
 from schemas.tallies import Column
+from tests.unit.rules.facts import rule
 
 TEXT = (Path(__file__).parents[3] / "docs" / "rules.md").read_text(encoding="utf-8")
 
@@ -151,3 +153,23 @@ def test_the_mistake_on_the_page_is_answered_as_shown() -> None:
         compile_condition("errorrate > 0.05", field="")
 
     assert f"```\n{caught.value.caret}\n{caught.value}\n```" in TEXT
+
+
+def test_the_examples_of_tighter_and_looser_are_true() -> None:
+    """Each change of a condition leads where its row says."""
+    for before, after, says in table("| from | to | is |"):
+        old, new = (rule(condition=text) for text in (before, after))
+        found = change(old, new)
+        unsure = any("cannot be compared" in reason for reason in found.reasons)
+
+        assert f"{found.direction}{': cannot be compared' if unsure else ''}" == says
+
+
+def test_every_field_is_said_to_be_tighter_or_looser() -> None:
+    """The table of directions has a row for each field of a rule, and shows the orders."""
+    rows = table("| field | tighter | looser | cannot be compared, so looser |")
+    shown = {row[0]: row[1] for row in rows}
+
+    assert set(shown) == {row[0] for row in table("| field | meaning |")} | {"the rule itself"}
+    assert shown["action"] == " → ".join(ACTIONS)
+    assert shown["alertSeverity"] == " → ".join(SEVERITIES)
