@@ -7,15 +7,12 @@ from typing import Annotated
 from fastapi import Depends, Path, Request
 
 from api.auth.gate import AskCaller
-from api.auth.matrix import check_may
 from api.live import Live
-from governance import handlers
 from governance.approvals import Approver, self_asserted
 from governance.callers import Assurance, Caller
 from governance.desk import Desk
 from governance.ladder import ApproverRole
 from governance.service import StateService
-from schemas.events import Severity
 
 EventId = Annotated[str, Path(description="The event's id.", max_length=256)]
 
@@ -53,18 +50,6 @@ def approver_of(caller: Caller, role: ApproverRole) -> Approver:
     if caller.assurance is Assurance.SELF_ASSERTED:
         return self_asserted(role)
     return Approver(caller.principal, role, caller.assurance, caller.roles)
-
-
-def check_resolver(desk: AskDesk, event_id: EventId, caller: AskCaller) -> None:
-    """Check that the caller may resolve an event as grave as this one.
-
-    Raises:
-        NotFound: there is no such event.
-        NotPermitted: it is critical or high, and the caller is no lead.
-    """
-    event = handlers.explain_event(desk, event_id)
-    if event.severity in (Severity.CRITICAL, Severity.HIGH):
-        check_may(caller, "resolve_grave")
 
 
 async def actor_of(caller: AskCaller) -> str:

@@ -10,6 +10,7 @@ from api.shapes import Prose, Reason, RollbackRequest, StateChanged, Strict
 from governance.approvals import Seen
 from governance.cooldown import Cooldown
 from governance.handlers import RollbackPreview
+from governance.joint_acts import JointAct
 from governance.ladder import ApproverRole
 from governance.validation import Validation
 from schemas.errors import BadRequest
@@ -17,19 +18,12 @@ from schemas.governance import Phase
 from schemas.wire import Moment, Wire
 
 
-class ApproveRequest(Strict):
-    """In which role somebody approves, and on what they decided, as far as they say.
-
-    ``digest``, ``version`` and ``autonomyEpoch`` are those of the proposal and the state that
-    they saw; what is given must still be so.
-    """
+class InRole(Strict):
+    """In which role somebody says yes."""
 
     approved_by: Annotated[str, Field(max_length=64)] | None = Field(
         default=None, description="tech-lead, ops-lead, product-lead or exec-sponsor; required."
     )
-    digest: Annotated[str, Field(max_length=64)] | None = None
-    version: Annotated[int, Field(ge=1, lt=2**31)] | None = None
-    autonomy_epoch: Annotated[int, Field(ge=0, lt=2**63)] | None = None
 
     @property
     def role(self) -> ApproverRole:
@@ -46,6 +40,18 @@ class ApproveRequest(Strict):
             raise BadRequest(
                 f"name the role in which you approve: {known}", field="approvedBy"
             ) from None
+
+
+class ApproveRequest(InRole):
+    """In which role somebody approves, and on what they decided, as far as they say.
+
+    ``digest``, ``version`` and ``autonomyEpoch`` are those of the proposal and the state that
+    they saw; what is given must still be so.
+    """
+
+    digest: Annotated[str, Field(max_length=64)] | None = None
+    version: Annotated[int, Field(ge=1, lt=2**31)] | None = None
+    autonomy_epoch: Annotated[int, Field(ge=0, lt=2**63)] | None = None
 
     @property
     def seen(self) -> Seen:
@@ -105,6 +111,15 @@ class CooldownAnswer(Wire):
 
     running: bool
     cooldown: Cooldown | None
+
+
+class CooldownLifted(Wire):
+    """What came of an agreement to end a cooldown early."""
+
+    success: Literal[True] = True
+    lifted: bool
+    missing_approvals: list[str]
+    joint_act: JointAct
 
 
 class PhaseEntry(Wire):

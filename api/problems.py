@@ -121,6 +121,18 @@ KINDS: Final[dict[str, Kind]] = {
         409, "One person approves in one role", "Another person approves in the other role."
     ),
     "own_proposal": Kind(409, "Nobody approves what they asked for", "Somebody else approves it."),
+    "stream_blind": Kind(
+        409,
+        "Nobody sees what executors do",
+        "`/ready` says why; autonomy may rise again once the stream is seen.",
+    ),
+    "own_act": Kind(
+        409, "It takes somebody else", "Let another person countersign what you asked for."
+    ),
+    "act_closed": Kind(
+        409, "It was decided on before", "`/api/governance/joint-acts` lists what still waits."
+    ),
+    "act_expired": Kind(409, "Nobody countersigned in time", "Ask for it again."),
     "outdated": Kind(
         412,
         "It changed after you read it",

@@ -17,7 +17,7 @@ Url = Annotated[
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands to *app*."""
-    for command in (state, events, rules):
+    for command in (state, events, rules, acts):
         app.command()(command)
 
 
@@ -80,6 +80,26 @@ def rules(url: Url = None, as_json: AsJson = False) -> None:
         "problem": "problem",
     }
     print_table(found, columns)
+
+
+def acts(url: Url = None, as_json: AsJson = False) -> None:
+    """Show what one person asked for and another has still to sign."""
+    found = _read(url, "/api/governance/joint-acts")
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        act | {"signed": [one["role"] or one["person"] for one in act["signatures"]]}
+        for act in found
+    ]
+    columns = {
+        "askedAt": "asked",
+        "summary": "what",
+        "signed": "signed by",
+        "expiresAt": "until",
+        "id": "id",
+    }
+    print_table(rows, columns, empty="Nothing waits for a second person.")
 
 
 def _read(url: str | None, path: str) -> Any:

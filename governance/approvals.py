@@ -99,6 +99,20 @@ def is_repeated(proposal: Proposal, approver: Approver) -> bool:
     )  # fmt: skip
 
 
+def check_holds(approver: Approver) -> None:
+    """Check that *approver* is a person who holds the role.
+
+    Raises:
+        ServiceMayNotApprove: it is a program.
+        RoleNotHeld: the role is not theirs.
+    """
+    person, role = approver.principal, approver.role
+    if approver.roles is not None and SERVICE in approver.roles:
+        raise ServiceMayNotApprove(f"{person} is a service, and approving takes a person")
+    if approver.roles is not None and role not in approver.roles:
+        raise RoleNotHeld(f"{person} does not hold the role {role}")
+
+
 def check_person(proposal: Proposal, approver: Approver) -> None:
     """Check that *approver* may approve *proposal* in that role.
 
@@ -110,11 +124,8 @@ def check_person(proposal: Proposal, approver: Approver) -> None:
         RoleTaken: somebody else approved in it.
         OnePersonOneRole: they approved in another role.
     """
+    check_holds(approver)
     person, role = approver.principal, approver.role
-    if approver.roles is not None and SERVICE in approver.roles:
-        raise ServiceMayNotApprove(f"{person} is a service, and approving takes a person")
-    if approver.roles is not None and role not in approver.roles:
-        raise RoleNotHeld(f"{person} does not hold the role {role}")
     if person in (proposal.proposed_by, proposal.requested_by):
         raise OwnProposal(f"{person} asked for this proposal")
     if role not in proposal.required_approvals:

@@ -20,16 +20,18 @@ LONGEST: Final = timedelta(days=365)
 
 
 class Cooldown(Wire):
-    """From when, until when and why no rise is proposed."""
+    """From when, until when and why no rise is proposed, unless people lift it early."""
 
     started_at: Moment
     until: Moment
     severity: Severity
     cause: str
+    lifted_at: Moment | None = None
+    lifted_by: str | None = None
 
     def is_over(self, now: datetime) -> bool:
         """Whether a rise may be proposed again at *now*."""
-        return now >= self.until
+        return self.lifted_at is not None or now >= self.until
 
 
 def cooldown_after(

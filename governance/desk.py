@@ -26,6 +26,10 @@ Measure = Callable[[datetime, datetime], PeriodMetrics]
 """Returns what executors did from a moment to a later one; the service's own is up to date."""
 
 
+Blindness = Callable[[], str | None]
+"""Returns why nobody sees the stream now, or None when the judges are near enough."""
+
+
 def _unset(start: datetime, end: datetime) -> PeriodMetrics:
     """Stand for `Desk.measure_stored`, which needs the desk."""
     raise NotImplementedError
@@ -36,7 +40,7 @@ class Desk:
     """One state service's database, settings, clock, escalation rules and measurements.
 
     Without a *measure* of its own a desk reads what the database holds, which is a few seconds
-    behind the stream.
+    behind the stream. Only a desk that follows the judges can tell whether they are *blind*.
     """
 
     store: Store
@@ -44,6 +48,7 @@ class Desk:
     decide: Decide
     clock: Clock = wall_clock
     measure: Measure = _unset
+    blindness: Blindness = lambda: None
     scrapes: Scrapes = field(default_factory=Scrapes)
     chain: ChainWatch = field(default_factory=ChainWatch)
 

@@ -1,4 +1,4 @@
-"""Watches the ladder: expires and voids proposals, and judges the phase that is on trial."""
+"""Watches the ladder: expires what waits for people, and judges the phase on trial."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from governance.desk import Desk
-from governance.handlers import judge_validation, tend_proposals
+from governance.handlers import judge_validation, tend_joint_acts, tend_proposals
 
 LOOK: Final = 2.0
 """Seconds between two looks at what approvals stand on; one that moved voids them that soon."""
@@ -31,6 +31,7 @@ class LadderWatch:
             Unavailable: the database is busy or away; the next turn looks again.
         """
         tend_proposals(self._desk)
+        tend_joint_acts(self._desk)
         now = time.monotonic()
         if self._judged is None or now - self._judged >= JUDGE:
             judge_validation(self._desk)

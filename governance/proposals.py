@@ -156,6 +156,7 @@ class Circumstances:
     pending: str | None
     validating: bool
     cooldown_until: datetime | None
+    blindness: str | None = None
 
 
 def obstacles(assessment: Assessment, around: Circumstances, now: datetime) -> list[str]:
@@ -176,6 +177,7 @@ def obstacles(assessment: Assessment, around: Circumstances, now: datetime) -> l
             around.cooldown_until is not None and now < around.cooldown_until,
             "a cooldown is running",
         ),
+        (around.blindness is not None, f"the stream is blind: {around.blindness}"),
     )
     return [said.strip() for stands, said in checks if stands]
 

@@ -63,11 +63,16 @@ class StateService:
             raise BadSetting("KAFKA_BOOTSTRAP_SERVERS", "the state service needs a Kafka")
         self.settings = settings
         self.store = Store(settings.sql_url)
+        self.frontiers = Frontiers()
         self.desk = Desk(
-            self.store, settings, EscalationEngine().decide, clock, self.metrics_between
+            self.store,
+            settings,
+            EscalationEngine().decide,
+            clock,
+            self.metrics_between,
+            blindness=self.blindness,
         )
         self.feed = Feed(self.store)
-        self.frontiers = Frontiers()
         self._servers = settings.kafka_bootstrap_servers
         self.consumer = ActionConsumer(self.desk, self._servers, self.frontiers)
         self.tallies = TallyConsumer(self.desk, self._servers)
@@ -174,6 +179,10 @@ class StateService:
         """Return how far the judges are behind, or None before all of them reported."""
         return self.frontiers.age(self.desk.clock())
 
+    def blindness(self) -> str | None:
+        """Return why nobody sees the stream now, or None."""
+        return blindness(self.desk, self.frontiers, self.desk.clock())
+
     def health(self) -> dict[str, Check]:
         """Return how each part is; quick, and never raises for a part that is down."""
         return {
@@ -216,7 +225,7 @@ class StateService:
     def _stream(self) -> Check:
         """Say whether the judges see what executors do, and whether their actions arrive."""
         now = self.desk.clock()
-        reason = blindness(self.desk, self.frontiers, now) or self._applying.trouble
+        reason = self.blindness() or self._applying.trouble
         age = self.frontiers.age(now)
         latency = None if age is None else milliseconds(age)
         if reason is not None:

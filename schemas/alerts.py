@@ -33,6 +33,8 @@ class AlertType(StrEnum):
     VALIDATION_EXTENDED = "governance.validation.extended"
     VALIDATION_UNDECIDED = "governance.validation.undecided"
     VALIDATION_ENDED = "governance.validation.ended"
+    ACT_WAITING = "governance.act.waiting"
+    ACT_CLOSED = "governance.act.closed"
     STREAM_BLIND = "governance.stream.blind"
     STREAM_SEES = "governance.stream.sees"
 

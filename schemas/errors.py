@@ -271,6 +271,37 @@ class OwnProposal(NoRise):
     remedy = "let somebody approve who did not ask for it"
 
 
+class StreamBlind(NoRise):
+    """Nobody sees what executors do, and what nobody watches is not allowed more."""
+
+    code = "stream_blind"
+    remedy = "wait until the judges report again; /ready says how the stream is"
+
+
+class OwnAct(Refused):
+    """Whoever asked for an act that takes two people is one of them only."""
+
+    code = "own_act"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, allowed_when="somebody else countersigns it")
+
+
+class ActClosed(Refused):
+    """The act was carried out, withdrawn or voided before."""
+
+    code = "act_closed"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, allowed_when="ask for it again")
+
+
+class ActExpired(ActClosed):
+    """Nobody countersigned the act in time."""
+
+    code = "act_expired"
+
+
 class NotFound(GovernanceError):
     """No such thing; near matches help with a misspelt name."""
 

@@ -157,6 +157,11 @@ class Settings(BaseSettings):
         description="Who may ask: open (anybody on this machine), token (API tokens) or oidc "
         "(JWTs of your identity provider, and API tokens of services).",
     )
+    four_eyes: bool | None = Field(
+        default=None,
+        description="Whether grave acts take two people: what is loosened, resumed, or resolved "
+        "though it was critical or high. By default wherever people are known.",
+    )
     oidc_issuer: str | None = Field(default=None, description="The `iss` of every JWT.")
     oidc_audience: str | None = Field(default=None, description="The `aud` of every JWT.")
     oidc_jwks_url: str | None = Field(
@@ -200,6 +205,11 @@ class Settings(BaseSettings):
         """
         return self.topic_prefix + name
 
+    @property
+    def takes_two(self) -> bool:
+        """Return whether grave acts take two people: never where nobody is known."""
+        return self.auth != "open" and self.four_eyes is not False
+
     def _check_provider(self) -> None:
         """Check that JWTs can be checked.
 
@@ -218,12 +228,18 @@ class Settings(BaseSettings):
 
         Raises:
             BadSetting: a port would be open beyond loopback although no authentication is set,
-                or what the identity provider needs is not.
+                what the identity provider needs is not, or two people are asked for where
+                nobody is known.
         """
         if self.auth == "oidc":
             self._check_provider()
         if self.auth != "open":
             return self
+        if self.four_eyes:
+            raise BadSetting(
+                "GOVERNANCE_FOUR_EYES",
+                "nobody is known while GOVERNANCE_AUTH is open; set that to token or oidc",
+            )
         for name, host in (("HOST", self.host), ("GOVERNANCE_WORKER_HOST", self.worker_host)):
             if not _is_loopback(host):
                 raise BadSetting(

@@ -151,4 +151,5 @@ async def check_route(request: Request, caller: AskCaller) -> None:
         return
     if act is None:
         raise NotPermitted("this route has no row in the matrix, so nobody may use it")
-    check_may(caller, act)
+    takes_two: bool = request.app.state.service.desk.settings.takes_two
+    check_may(caller, act, asking=takes_two)

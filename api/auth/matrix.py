@@ -23,18 +23,26 @@ CONVERTED: Final = re.compile(r"\{(\w+):\w+\}")
 
 
 class Grant(BaseModel):
-    """Who may do one act; a service may with *scope*, or never without one."""
+    """Who may do one act; a service may with *scope*, or never without one.
+
+    ``asked_by`` may ask for it where it takes two people, and do nothing alone.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     roles: frozenset[Role]
     scope: Scope | None = None
+    asked_by: frozenset[Role] = frozenset()
 
     def includes(self, caller: Caller) -> bool:
         """Whether *caller* may do it."""
         if caller.is_service:
             return self.scope is not None and self.scope in caller.scopes
         return bool(self.roles & caller.roles)
+
+    def lets_ask(self, caller: Caller) -> bool:
+        """Whether *caller* may ask for it where it takes two people."""
+        return not caller.is_service and bool((self.roles | self.asked_by) & caller.roles)
 
 
 class Matrix(BaseModel):
@@ -80,15 +88,15 @@ MATRIX: Final = read_matrix()
 """Read once: the file is part of the product, not a setting."""
 
 
-def check_may(caller: Caller, act: str) -> None:
-    """Check that *caller* may do *act*.
+def check_may(caller: Caller, act: str, *, asking: bool = False) -> None:
+    """Check that *caller* may do *act*, or ask for it where that is enough.
 
     Raises:
         ServiceMayNotApprove: a program would decide on a rise.
         NotPermitted: their roles do not include it.
     """
     grant = MATRIX.acts[act]
-    if grant.includes(caller):
+    if grant.includes(caller) or (asking and grant.lets_ask(caller)):
         return
     if caller.is_service and act in ("approve", "reject"):
         raise ServiceMayNotApprove(f"{caller.principal} is a service, and deciding takes a person")

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Body, Depends, Response
+from fastapi import APIRouter, Body, Response
 
-from api.asking import AskActor, AskDesk, EventId, check_resolver
+from api.asking import AskActor, AskDesk, EventId
 from api.openapi import problems
 from api.pages import Cursor, Limit, page_of_events
 from api.shapes import ReopenRequest, ResolveRequest
+from api.signing import MAY_WAIT, AskSigning, waiting
 from governance import handlers
 from governance.events import Answered, BreakerEvent, ExplainedEvent, Resolution
+from governance.handlers.wishes import ResolveEvent
+from governance.joint_acts import JointAct
+from schemas.events import Severity
 
 router = APIRouter(prefix="/api/circuit-breaker/events", tags=["Breaker events"])
+
+GRAVE: Final = frozenset({Severity.CRITICAL, Severity.HIGH})
+"""Events that took autonomy away, or may: where people are known, resolving them takes two."""
 
 
 @router.get("", responses=problems("invalid_request", "unavailable"))
@@ -46,32 +53,36 @@ def explain_event(desk: AskDesk, event_id: EventId) -> ExplainedEvent:
 
 @router.post(
     "/{event_id}/resolve",
-    dependencies=[Depends(check_resolver)],
-    responses=problems("not_permitted", "not_found", "unavailable"),
+    response_model=Resolution,
+    responses={**problems("not_permitted", "not_found", "unavailable"), **MAY_WAIT},
 )
 def resolve_event(
     desk: AskDesk,
     actor: AskActor,
+    signing: AskSigning,
     event_id: EventId,
     found: Annotated[ResolveRequest | None, Body()] = None,
-) -> Resolution:
+) -> Any:
     """Resolve a breaker event: its breaker closes and counts afresh.
 
     The body may be left out; `verdict`, `cause`, `incidentId` and `notes` keep what people
-    found. Whoever comes second
-    gets the first one's answer. Resolving raises no autonomy: a paused type is resumed, and a
-    phase promoted, by acts of their own.
+    found. Whoever comes second gets the first one's answer. Resolving raises no autonomy: a
+    paused type is resumed, and a phase promoted, by acts of their own. Where people are known, a
+    critical or high event takes two: the answer is then 202 until a second person signs.
     """
     said = found or ResolveRequest()
-    return handlers.resolve_event(
-        desk,
-        event_id,
-        by=actor,
+    wish = ResolveEvent(
+        event_id=event_id,
         finding=said.verdict,
         notes=said.notes,
         cause=said.cause,
         incident_id=said.incident_id,
     )
+    event = handlers.explain_event(desk, event_id)
+    if event.resolved or event.severity not in GRAVE:
+        return wish.carry(desk, by=actor)
+    done = signing.do(wish)
+    return waiting(done) if isinstance(done, JointAct) else done
 
 
 @router.post("/{event_id}/acknowledge", responses=problems("not_found", "unavailable"))

@@ -8,16 +8,22 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 
 from api.asking import AskActor, AskDesk
+from api.auth.gate import AskCaller
 from api.ladder_shapes import (
     Concluded,
     ConcludeRequest,
     CooldownAnswer,
+    CooldownLifted,
+    InRole,
     PhaseEntry,
 )
 from api.moments import Edge, moment_of
 from api.openapi import problems
+from api.signing import in_role_of
 from governance import handlers
 from governance.decisions import DecisionAnswer
+from governance.handlers.wishes import wish_to_lift
+from governance.joint_acts import JointStatus
 from governance.rule_quality import RuleQuality
 from governance.validation import Validation
 
@@ -63,6 +69,26 @@ def show_cooldown(desk: AskDesk) -> CooldownAnswer:
     """Show whether a rise may not be proposed for now, until when, and why."""
     found = handlers.show_cooldown(desk)
     return CooldownAnswer(running=found is not None, cooldown=found)
+
+
+@router.post(
+    "/api/governance/cooldown/lift",
+    responses=problems(
+        "bad_request", "role_not_held", "service_may_not_approve", "refused", "stale_epoch",
+        "role_not_required", "role_taken", "one_person_one_role", "stream_blind", "unavailable",
+    ),
+)  # fmt: skip
+def lift_cooldown(desk: AskDesk, caller: AskCaller, wanted: InRole) -> CooldownLifted:
+    """Agree, in a role of yours, to end the cooldown early.
+
+    It takes one person for each role that approves the next phase; the last one ends it.
+    """
+    act = handlers.sign_wish(desk, wish_to_lift(desk), in_role_of(caller, wanted)).act
+    return CooldownLifted(
+        lifted=act.status is JointStatus.CARRIED,
+        missing_approvals=act.missing_roles,
+        joint_act=act,
+    )
 
 
 @router.get(

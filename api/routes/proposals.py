@@ -28,6 +28,7 @@ REFUSALS = (
     "validation_too_short",
     "validation_running",
     "cooldown_running",
+    "stream_blind",
     "phase_skipped",
     "proposal_closed",
     "proposal_expired",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query
 
@@ -11,8 +11,11 @@ from api.asking import AskActor, AskDesk
 from api.moments import Edge, moment_of, period_of
 from api.openapi import problems
 from api.shapes import ItemChanged, ReadinessScore
+from api.signing import MAY_WAIT, AskSigning, waiting
 from governance import handlers
 from governance.checklist import ChecklistEntry, ItemPatch, NewAttestation
+from governance.handlers.wishes import wish_to_change
+from governance.joint_acts import JointAct
 from governance.readiness import Assessment, ScoreMark
 from governance.readiness_diff import ReadinessDiff
 
@@ -77,13 +80,21 @@ def list_checklist(desk: AskDesk) -> list[ChecklistEntry]:
 
 @router.patch(
     "/checklist/{name:path}",
-    responses=problems("bad_request", "not_found", "invalid_request", "unavailable"),
+    response_model=ItemChanged,
+    responses={
+        **problems("bad_request", "not_found", "outdated", "invalid_request", "unavailable"),
+        **MAY_WAIT,
+    },
 )
 def patch_checklist_item(
-    desk: AskDesk, actor: AskActor, name: ItemName, patch: ItemPatch
-) -> ItemChanged:
-    """Change an item's weight, whether it is required, or how long its attestations count."""
-    return ItemChanged.of(handlers.patch_item(desk, name, patch, by=actor))
+    desk: AskDesk, signing: AskSigning, name: ItemName, patch: ItemPatch
+) -> Any:
+    """Change an item's weight, whether it is required, or how long its attestations count.
+
+    Where people are known it takes two: the answer is 202 until a second person signs.
+    """
+    done = signing.do(wish_to_change(desk, name, patch))
+    return waiting(done) if isinstance(done, JointAct) else ItemChanged.of(done)
 
 
 @router.post(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Response
 
-from api.asking import AskActor, AskDesk
+from api.asking import AskDesk
 from api.openapi import problems
 from api.shapes import NewRule, RuleChanged, RuleDeleted
+from api.signing import MAY_WAIT, AskSigning, waiting
 from api.tags import AskVersion, version_tag
 from governance import handlers
+from governance.handlers.wishes import AddRule, DeleteRule
+from governance.joint_acts import JointAct
 from governance.rulebook import RuleEntry
 from schemas.rules import RulePatch
 
@@ -41,38 +44,61 @@ def show_rule(desk: AskDesk, name: RuleName, answer: Response) -> RuleEntry:
     return entry
 
 
-@router.post("", status_code=201, responses=problems("conflict", "rule_error", "unavailable"))
-def add_rule(desk: AskDesk, actor: AskActor, wanted: NewRule, answer: Response) -> RuleChanged:
-    """Add a rule; it is in force on every worker from `rule.effectiveFrom`."""
-    entry = handlers.add_rule(desk, wanted.rule(), by=actor)
-    answer.headers["ETag"] = version_tag(entry.version)
-    answer.headers["Location"] = f"{PREFIX}/{quote(entry.name, safe='')}"
-    return RuleChanged(name=entry.name, rule=entry)
+@router.post(
+    "",
+    status_code=201,
+    response_model=RuleChanged,
+    responses={**problems("conflict", "rule_error", "unavailable"), **MAY_WAIT},
+)
+def add_rule(signing: AskSigning, wanted: NewRule, answer: Response) -> Any:
+    """Add a rule; it is in force on every worker from `rule.effectiveFrom`.
+
+    Where people are known it takes two: the answer is 202 until a second person signs.
+    """
+    done = signing.do(AddRule(rule=wanted.rule()))
+    if isinstance(done, JointAct):
+        return waiting(done)
+    answer.headers["Location"] = f"{PREFIX}/{quote(done.name, safe='')}"
+    return _changed(done, answer)
 
 
 @router.patch(
-    "/{name:path}", responses=problems("not_found", "outdated", "rule_error", "unavailable")
+    "/{name:path}",
+    response_model=RuleChanged,
+    responses={**problems("not_found", "outdated", "rule_error", "unavailable"), **MAY_WAIT},
 )
 def patch_rule(
-    desk: AskDesk,
-    actor: AskActor,
-    name: RuleName,
-    patch: RulePatch,
-    seen: AskVersion,
-    answer: Response,
-) -> RuleChanged:
+    signing: AskSigning, name: RuleName, patch: RulePatch, seen: AskVersion, answer: Response
+) -> Any:
     """Change any fields of a rule but its name.
 
     What cannot go live is refused with its position, and the last good version stays in force.
-    What the windows have counted is kept.
+    What the windows have counted is kept. Where people are known, whoever may lower autonomy may
+    tighten a rule at once; what may loosen it takes two: 202 until a second person signs.
     """
-    entry = handlers.patch_rule(desk, name, patch, by=actor, expected_version=seen)
+    done = signing.patch_rule(name, patch, seen)
+    return waiting(done) if isinstance(done, JointAct) else _changed(done, answer)
+
+
+@router.delete(
+    "/{name:path}",
+    response_model=RuleDeleted,
+    responses={**problems("not_found", "outdated", "unavailable"), **MAY_WAIT},
+)
+def delete_rule(desk: AskDesk, signing: AskSigning, name: RuleName, seen: AskVersion) -> Any:
+    """Delete a rule; its breakers are dropped, its versions and events are kept.
+
+    Where people are known it takes two: the answer is 202 until a second person signs.
+    """
+    if seen is None and desk.settings.takes_two:
+        seen = handlers.show_rule(desk, name).version
+    done = signing.do(DeleteRule(name=name, version=seen))
+    if isinstance(done, JointAct):
+        return waiting(done)
+    return RuleDeleted(name=done.name, version=done.version, effective_from=done.effective_from)
+
+
+def _changed(entry: RuleEntry, answer: Response) -> RuleChanged:
+    """Return the answer that shows a changed rule, with its tag."""
     answer.headers["ETag"] = version_tag(entry.version)
     return RuleChanged(name=entry.name, rule=entry)
-
-
-@router.delete("/{name:path}", responses=problems("not_found", "outdated", "unavailable"))
-def delete_rule(desk: AskDesk, actor: AskActor, name: RuleName, seen: AskVersion) -> RuleDeleted:
-    """Delete a rule; its breakers are dropped, its versions and events are kept."""
-    gone = handlers.delete_rule(desk, name, by=actor, expected_version=seen)
-    return RuleDeleted(name=gone.name, version=gone.version, effective_from=gone.effective_from)

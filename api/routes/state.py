@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Response
 
@@ -10,8 +10,11 @@ from api.asking import AskActor, AskDesk
 from api.ladder_shapes import Lowered, LowerRequest
 from api.openapi import problems
 from api.shapes import ResumeRequest, StateChanged
+from api.signing import MAY_WAIT, AskSigning, waiting
 from api.tags import AskTag, check_tag, state_tag
 from governance import handlers
+from governance.handlers.wishes import ResumeType
+from governance.joint_acts import JointAct
 from schemas.governance import GovernanceState
 
 router = APIRouter(tags=["State"])
@@ -59,16 +62,20 @@ def roll_back(desk: AskDesk, actor: AskActor, wanted: LowerRequest) -> Lowered:
 @router.post(
     "/api/circuit-breaker/command-types/{command_type:path}/resume",
     dependencies=[Depends(_check_seen)],
-    responses=problems("not_found", "refused", "stale_epoch", "outdated", "unavailable"),
+    response_model=StateChanged,
+    responses={
+        **problems(
+            "not_found", "refused", "stale_epoch", "stream_blind", "outdated", "unavailable"
+        ),
+        **MAY_WAIT,
+    },
 )
-def resume_command_type(
-    desk: AskDesk, actor: AskActor, command_type: CommandType, seen: ResumeRequest
-) -> StateChanged:
+def resume_command_type(signing: AskSigning, command_type: CommandType, seen: ResumeRequest) -> Any:
     """Let a paused command type run again.
 
     `autonomyEpoch` is the one that you decided on; if autonomy was lowered since, the answer is
-    409. So it is while an unresolved event holds the type: resolve that first.
+    409. So it is while an unresolved event holds the type: resolve that first; and while nobody
+    sees the stream. Where people are known it takes two: 202 until a second person signs.
     """
-    epoch = seen.autonomy_epoch
-    state = handlers.resume_command_type(desk, command_type, by=actor, epoch=epoch)
-    return StateChanged(state=state)
+    done = signing.do(ResumeType(command_type=command_type, epoch=seen.autonomy_epoch))
+    return waiting(done) if isinstance(done, JointAct) else StateChanged(state=done)

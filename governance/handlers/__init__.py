@@ -33,6 +33,17 @@ from governance.handlers.events import (
     resolve_event,
 )
 from governance.handlers.first_boot import create
+from governance.handlers.joint_acts import (
+    Signed,
+    Wish,
+    countersign,
+    list_joint_acts,
+    list_past_joint_acts,
+    show_joint_act,
+    sign_wish,
+    tend_joint_acts,
+    withdraw_joint_act,
+)
 from governance.handlers.kill_switch import Killed, pull_kill_switch
 from governance.handlers.metrics import (
     compare_metrics,
@@ -65,6 +76,7 @@ from governance.handlers.rules import (
     list_rules,
     patch_rule,
     show_rule,
+    weigh_patch,
 )
 from governance.handlers.sql_changes import adopt_sql_changes
 from governance.handlers.stream import tell_blind, tell_sees
@@ -82,6 +94,8 @@ __all__ = [
     "Killed",
     "Position",
     "RollbackPreview",
+    "Signed",
+    "Wish",
     "acknowledge_event",
     "add_rule",
     "adopt_sql_changes",
@@ -96,6 +110,7 @@ __all__ = [
     "count_events",
     "count_overdue",
     "count_phase_entries",
+    "countersign",
     "create",
     "create_token",
     "decide_adjustment",
@@ -114,7 +129,9 @@ __all__ = [
     "list_checklist",
     "list_events",
     "list_events_between",
+    "list_joint_acts",
     "list_obstacles",
+    "list_past_joint_acts",
     "list_past_proposals",
     "list_proposals",
     "list_reports",
@@ -139,6 +156,7 @@ __all__ = [
     "show_audit_head",
     "show_cooldown",
     "show_item",
+    "show_joint_act",
     "show_metrics_history",
     "show_phase_history",
     "show_proposal",
@@ -148,9 +166,13 @@ __all__ = [
     "show_rule_quality",
     "show_state",
     "show_validation",
+    "sign_wish",
     "sum_up_minutes",
     "tell_blind",
     "tell_sees",
+    "tend_joint_acts",
     "tend_proposals",
     "verify_audit",
+    "weigh_patch",
+    "withdraw_joint_act",
 ]

@@ -26,6 +26,7 @@ from governance.handlers.changes import Cause, change_autonomy, publish_alert
 from governance.handlers.lowering import close_proposal, present_basis
 from governance.handlers.proposals import tend_proposals
 from governance.handlers.readiness import assessed_now
+from governance.handlers.sight import check_sees
 from governance.handlers.sql_changes import present_autonomy
 from governance.ladder import ApproverRole, rise_to
 from governance.proposals import Proposal, ProposalStatus
@@ -64,7 +65,7 @@ def approve_proposal(
     Raises:
         NotFound: there is no such proposal; carries near matches.
         NotPermitted: the approver is a service, or does not hold the role.
-        NoRise: something is missing; the kind of the error says what.
+        NoRise: something is missing, or nobody sees the stream; its kind says what.
         StaleEpoch: autonomy was lowered since the approver looked.
         Unavailable: the database is busy or away.
     """
@@ -77,6 +78,7 @@ def approve_proposal(
         if is_repeated(proposal, approver):
             return _answer(proposal, approver, state=state, now=now, already=True)
         check_open(proposal, now)
+        check_sees(desk)
         check_person(proposal, approver)
         check_seen(proposal, seen or Seen(), epoch=state.epoch)
         _check_bound(unit, proposal, assessment)

@@ -13,6 +13,7 @@ from governance.desk import Desk
 from governance.handlers.changes import Cause, change_autonomy
 from governance.handlers.insistence import insist
 from governance.handlers.lowering import coming_cooldown
+from governance.handlers.sight import check_sees
 from governance.handlers.sql_changes import present_autonomy
 from governance.store import Unit
 from schemas.errors import Refused
@@ -130,12 +131,14 @@ def resume_command_type(desk: Desk, command_type: str, *, by: str, epoch: int) -
         StaleEpoch: autonomy was lowered since.
         NotFound: the type is not paused; carries near matches.
         Refused: an unresolved event holds it: its breaker is open and could not trip again.
+        StreamBlind: nobody would see what it does.
         Unavailable: the database is busy or away.
     """
     now = desk.clock()
     with desk.store.writing() as unit:
         before = present_autonomy(desk, unit, now)
         after = phases.resumed(before, command_type, epoch=epoch)
+        check_sees(desk)
         _check_free(command_type, unit.events.unresolved_pauses(command_type))
         cause = Cause(Act.TYPE_RESUMED, actor=by, subject=command_type, because=f"resumed by {by}")
         change_autonomy(desk, unit, before=before, after=after, cause=cause, now=now)

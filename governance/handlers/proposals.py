@@ -35,7 +35,7 @@ def propose_if_ready(
     with desk.store.writing() as unit:
         state = present_autonomy(desk, unit, now)
         rise = next_rise(state.phase, desk.settings.phase_whitelists)
-        if rise is None or obstacles(assessment, circumstances(unit, state, now), now):
+        if rise is None or obstacles(assessment, circumstances(desk, unit, state, now), now):
             return None
         proposal = opened(
             rise,
@@ -55,7 +55,7 @@ def list_obstacles(desk: Desk, assessment: Assessment) -> list[str]:
     """Return what keeps the next phase from being proposed now; empty when nothing does."""
     now = desk.clock()
     with desk.store.reading() as unit:
-        return obstacles(assessment, circumstances(unit, unit.autonomy.load(), now), now)
+        return obstacles(assessment, circumstances(desk, unit, unit.autonomy.load(), now), now)
 
 
 def list_proposals(desk: Desk) -> list[Proposal]:
@@ -126,7 +126,7 @@ def tend_proposals(desk: Desk, *, blockers: list[str] | None = None) -> None:
             _tend(unit, proposal, blockers, now)
 
 
-def circumstances(unit: Unit, state: Autonomy, now: datetime) -> Circumstances:
+def circumstances(desk: Desk, unit: Unit, state: Autonomy, now: datetime) -> Circumstances:
     """Return what decides, beside readiness, whether a rise from *state* may be proposed."""
     pending = [one for one in unit.proposals.pending() if now < one.expires_at]
     cooldown = unit.trials.cooldown(now)
@@ -137,6 +137,7 @@ def circumstances(unit: Unit, state: Autonomy, now: datetime) -> Circumstances:
         pending=pending[0].id if pending else None,
         validating=unit.trials.running() is not None,
         cooldown_until=cooldown.until if cooldown else None,
+        blindness=desk.blindness(),
     )
 
 

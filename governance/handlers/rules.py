@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from governance import alerts
@@ -11,10 +12,19 @@ from governance.handlers.changes import publish, publish_alert
 from governance.rulebook import RuleEntry, read_rule
 from governance.store import Unit
 from governance.store.rules import StoredRule
+from rules.direction import Change, change
 from rules.live import make_live
 from schemas.errors import Conflict, NotFound, Outdated
 from schemas.rules import Rule, RulePatch, RuleVersion
 from schemas.topics import RULES
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """In which direction a change of a rule at *version* goes, and why."""
+
+    version: int
+    change: Change
 
 
 def list_rules(desk: Desk, *, enabled_only: bool = False) -> list[RuleEntry]:
@@ -84,6 +94,24 @@ def patch_rule(
         if not _is_in_force(unit, stored, rule):
             put_rule(desk, unit, rule, by=by, now=now)
         return unit.rules.require(name).entry
+
+
+def weigh_patch(desk: Desk, name: str, patch: RulePatch) -> Weighed:
+    """Return whether *patch* would tighten the rule *name* or loosen it, and at which version.
+
+    A rule whose row cannot be read, as SQL may leave it, is loosened by whatever mends it: what
+    is in force is the last good version, and nobody compares the two.
+
+    Raises:
+        NotFound: there is none; carries near matches.
+        RuleError: it could not go live.
+    """
+    with desk.store.reading() as unit:
+        stored = unit.rules.require(name)
+        last = unit.rules.newest(name)
+    after = _patched(stored, patch)
+    before = last.rule if last is not None else None
+    return Weighed(stored.entry.version, change(before, after))
 
 
 def delete_rule(

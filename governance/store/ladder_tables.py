@@ -160,6 +160,17 @@ idempotency_keys: Final = Table(
     Index("idempotency_by_age", "created_at"),
 )
 
+joint_acts: Final = Table(
+    "joint_acts",
+    SCHEMA,
+    Column("seq", SERIAL, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("status", Text, nullable=False),
+    Column("document", Text, nullable=False),
+    Index("joint_acts_by_status", "status", "seq"),
+    sqlite_autoincrement=True,
+)
+
 _ROLLED_UP: Final = tuple(
     Table(
         name,

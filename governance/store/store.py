@@ -25,6 +25,9 @@ class Store:
 
     Writers of this process queue for each other and then for those of other processes, for
     *patience* each at most. Readers never wait for a writer.
+
+    Transactions nest: within `writing`, the same thread's `writing` and `reading` join it, so
+    that handlers can be put together and still happen as one or not at all.
     """
 
     def __init__(self, url: str, *, patience: timedelta = BUSY) -> None:
@@ -32,6 +35,7 @@ class Store:
         self._engine = open_engine(url, patience)
         self._turn = threading.Lock()
         self._listeners: list[Callable[[], None]] = []
+        self._present = threading.local()
 
     def migrate(self) -> None:
         """Bring the tables to the newest form; safe to call at every start.
@@ -55,25 +59,38 @@ class Store:
             Unavailable: another writer held the database for too long, or it does not answer;
                 nothing was written.
         """
+        if (joined := self._joined()) is not None:
+            yield joined
+            return
         if not self._turn.acquire(timeout=self._patience.total_seconds()):
             raise Unavailable("database", "another request is writing")
         try:
             with _translated(), self._engine.connect() as connection:
                 connection = connection.execution_options(**{WRITING: True})
                 with connection.begin():
-                    yield Unit(connection)
+                    self._present.unit = Unit(connection)
+                    yield self._present.unit
         finally:
+            self._present.unit = None
             self._turn.release()
         for listener in self._listeners:
             listener()
 
+    def _joined(self) -> Unit | None:
+        """Return the unit that this thread is writing in, or None."""
+        found: Unit | None = getattr(self._present, "unit", None)
+        return found
+
     @contextmanager
     def reading(self) -> Iterator[Unit]:
-        """Give a consistent view that writes nothing.
+        """Give a consistent view that writes nothing; within `writing`, the view of that unit.
 
         Raises:
             Unavailable: the database does not answer.
         """
+        if (joined := self._joined()) is not None:
+            yield joined
+            return
         with _translated(), self._engine.connect() as connection, self._view(connection):
             yield Unit(connection)
 

@@ -67,6 +67,8 @@ class TrialShelf:
                 until=read_moment(row["until"]),
                 severity=row["severity"],
                 cause=row["cause"],
+                lifted_at=read_moment(row["lifted_at"]) if row["lifted_at"] else None,
+                lifted_by=row["lifted_by"],
             )
             for row in self._connection.execute(wanted).mappings()
         ]
@@ -75,6 +77,15 @@ class TrialShelf:
         """Return the cooldown that runs at *now* and ends last, or None."""
         running = [one for one in self.cooldowns() if not one.is_over(now)]
         return max(running, key=lambda one: one.until, default=None)
+
+    def lift(self, now: datetime, *, by: str) -> None:
+        """End every cooldown that runs at *now*."""
+        ended = (
+            update(cooldowns)
+            .where(cooldowns.c.lifted_at.is_(None), cooldowns.c.until > iso(now))
+            .values(lifted_at=iso(now), lifted_by=by)
+        )
+        self._connection.execute(ended)
 
 
 def _row(validation: Validation) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 from governance.store.audit import AuditShelf
 from governance.store.autonomy import AutonomyShelf
 from governance.store.events import EventShelf
+from governance.store.joint_acts import JointActShelf
 from governance.store.minutes import MinuteShelf
 from governance.store.offsets import OffsetShelf
 from governance.store.outbox import OutboxShelf
@@ -36,6 +37,7 @@ class Unit:
         self.tokens = TokenShelf(connection)
         self.replays = ReplayShelf(connection)
         self.proposals = ProposalShelf(connection)
+        self.joint_acts = JointActShelf(connection)
         self.trials = TrialShelf(connection)
         self.rule_records = RuleRecordShelf(connection)
         self.reports = ReportShelf(connection)

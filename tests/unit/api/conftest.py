@@ -19,7 +19,7 @@ from starlette.testclient import TestClient
 from api.app import create_app
 from governance import handlers
 from governance.service import StateService
-from schemas.actions import BreakerAction, Evidence, LogRange, Reading
+from schemas.actions import BreakerAction, Evidence, Frontier, LogRange, Reading
 from schemas.events import Severity
 from schemas.rules import Action, RuleSummary
 from schemas.settings import Settings
@@ -55,9 +55,13 @@ def first_start(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def service(settings: Settings, first_start: Path) -> Iterator[StateService]:
-    """Return a state service as it is after its first start, at noon."""
+    """Return a state service as it is after its first start, at noon; its one judge is up to date.
+
+    The judges report to a thread that does not run here.
+    """
     shutil.copy(first_start, settings.db_path)
     service = StateService(settings, clock=lambda: NOON)
+    service.frontiers.note(Frontier(partition=0, partitions=1, judged_until=NOON, worker="w-0"))
     yield service
     service.store.close()
 

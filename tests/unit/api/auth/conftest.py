@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 from starlette.testclient import TestClient
@@ -22,6 +23,7 @@ Bearer = Callable[..., dict[str, str]]
 def guarded(service: StateService, settings: Settings) -> Iterator[TestClient]:
     """Return a client of the application in token mode; it sends no token by itself."""
     chosen = settings.model_copy(update={"auth": "token"})
+    service.desk = replace(service.desk, settings=chosen)
     with TestClient(create_app(service, chosen), base_url=HOME) as client:
         yield client
 

@@ -1,0 +1,65 @@
+"""Acts that take more than one person: the document is the truth, the columns are for queries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Select, insert, select, update
+
+from governance.joint_acts import JointAct, JointStatus
+from governance.store.ladder_tables import joint_acts
+from schemas.errors import NotFound
+
+
+class JointActShelf:
+    """Loads and saves them."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, act: JointAct) -> None:
+        """Insert an act that waits."""
+        self._connection.execute(insert(joint_acts).values(_row(act)))
+
+    def save(self, act: JointAct) -> None:
+        """Write what became of an act."""
+        here = joint_acts.c.id == act.id
+        self._connection.execute(update(joint_acts).where(here).values(_row(act)))
+
+    def waiting(self) -> list[JointAct]:
+        """Return every act that waits for people, newest first."""
+        return self._listed(_newest().where(joint_acts.c.status == JointStatus.WAITING.value))
+
+    def newest(self, limit: int) -> list[JointAct]:
+        """Return the newest *limit*, whatever became of them, newest first."""
+        return self._listed(_newest().limit(limit))
+
+    def require(self, act_id: str) -> JointAct:
+        """Return one act.
+
+        Raises:
+            NotFound: there is none; carries near matches.
+        """
+        found = self._listed(_newest().where(joint_acts.c.id == act_id))
+        if not found:
+            raise NotFound("joint act", act_id, [act.id for act in self.newest(100)])
+        return found[0]
+
+    def _listed(self, wanted: Select[Any]) -> list[JointAct]:
+        """Return the acts that a query finds."""
+        texts = self._connection.execute(wanted).scalars()
+        return [JointAct.model_validate_json(text) for text in texts]
+
+
+def _newest() -> Select[Any]:
+    """Return the query for all of them, newest first."""
+    return select(joint_acts.c.document).order_by(joint_acts.c.seq.desc())
+
+
+def _row(act: JointAct) -> dict[str, str]:
+    """Return an act as columns."""
+    return {
+        "id": act.id,
+        "status": act.status.value,
+        "document": act.model_dump_json(by_alias=True),
+    }
