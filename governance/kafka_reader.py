@@ -29,6 +29,10 @@ PATIENCE: Final = 5_000
 """Milliseconds that any one answer of Kafka is waited for: shorter than a stop may take."""
 
 
+STANDS: Final = 15.0
+"""Seconds for which records may wait and none come; clients are known to stand for good."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pulse:
     """When Kafka last answered (monotonic s), how fast (s), and how many records are unread."""
@@ -58,6 +62,7 @@ class KafkaReader:
         """
         self.topic = topic
         self.pulse: Pulse | None = None
+        self._moved_at = time.monotonic()
         self._consumer = KafkaConsumer(
             bootstrap_servers=bootstrap_servers.split(","),
             client_id=client_id,
@@ -80,11 +85,17 @@ class KafkaReader:
             raise
 
     def poll(self, limit: int) -> dict[int, list[Any]]:
-        """Return new records by partition, after half a second at most; possibly none."""
+        """Return new records by partition, after half a second at most; possibly none.
+
+        Raises:
+            Unavailable: records wait and none has come for long; opening anew gets them.
+            KafkaError: Kafka does not answer.
+        """
         records: Mapping[TopicPartition, list[Any]] = self._consumer.poll(
             timeout_ms=POLL, max_records=limit
         )
         self._feel_pulse()
+        self._check_progress(came=bool(records))
         return {where.partition: batch for where, batch in records.items()}
 
     def close(self) -> None:
@@ -117,6 +128,18 @@ class KafkaReader:
         else:
             log.error("%s: ends at %d, before %d: it was made anew", place, end, wanted)
         return first
+
+    def _check_progress(self, *, came: bool) -> None:
+        """Check that what waits is also read.
+
+        Raises:
+            Unavailable: it was not, for long.
+        """
+        now, lag = time.monotonic(), self.pulse.lag if self.pulse else 0
+        if came or not lag:
+            self._moved_at = now
+        elif now - self._moved_at > STANDS:
+            raise Unavailable("kafka", f"{lag} records of {self.topic} wait and none comes")
 
     def _feel_pulse(self) -> None:
         """Ask for the end of the log every two seconds."""
