@@ -45,8 +45,12 @@ $(LINKED): pyproject.toml $(INSTALLED)
 run: setup ## everything on this machine, with demo traffic (SCENARIO=incident|healthy|slow-burn|flood|poison|none)
 	$(BIN)/governance up --scenario $(SCENARIO)
 
-test: lint ## lint, then every test but the long ones
-	$(BIN)/python -m pytest
+# A file goes to one process, since what its tests share is made once for it. In the order of the
+# folders, not of their size: the files with few tests are those that wait for Kafka.
+JOBS ?= 2
+
+test: lint ## lint, then every test but the long ones, in JOBS=2 processes
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
 lint: setup ## ruff, mypy --strict, and who may import whom
 	$(BIN)/ruff check .
