@@ -84,7 +84,7 @@ def create_app(service: StateService, settings: Settings) -> FastAPI:
     app.state.live = Live(service.feed, service.desk)
     app.state.registry = CollectorRegistry()
     app.state.registry.register(GovernanceMetrics(service, settings.metrics_prefix))
-    app.openapi = lambda: document_of(app)  # type: ignore[method-assign]
+    app.openapi = lambda: document_of(app, mode=settings.auth)  # type: ignore[method-assign]
     for module in ROUTERS:
         app.include_router(module.router)
     add_failures(app)

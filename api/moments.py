@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Final
 
 from fastapi import Query
+from pydantic import BeforeValidator
 
 from schemas.errors import BadRequest
 
@@ -14,7 +15,20 @@ YEARS: Final = range(1970, 2200)
 
 SAYS: Final = "ISO 8601, like 2026-11-23T09:00:00Z; without zone: UTC."
 
-Edge = Annotated[datetime | None, Query(description=SAYS)]
+
+def _written(edge: object) -> object:
+    """Refuse a bare number, which would be read as seconds since 1970: ``2026`` is no moment."""
+    try:
+        float(str(edge))
+    except ValueError:
+        return edge
+    raise ValueError(f"write a moment as {SAYS.split(';')[0]}")
+
+
+Written = Annotated[datetime, BeforeValidator(_written)]
+"""A moment as people write it."""
+
+Edge = Annotated[Written | None, Query(description=SAYS)]
 
 
 def moment_of(edge: datetime | None, name: str) -> datetime | None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Query
 
 from api.asking import AskDesk, AskService
 from api.catalog import catalog
-from api.moments import SAYS, Edge, moment_of, period_of
+from api.moments import SAYS, Edge, Written, moment_of, period_of
 from api.openapi import problems
 from api.shapes import CatalogEntry
 from governance import handlers
@@ -24,8 +24,8 @@ DAY: Final = timedelta(days=1)
 WEEK: Final = timedelta(days=7)
 MONTH: Final = timedelta(days=30)
 
-From = Annotated[datetime | None, Query(alias="from", description=SAYS)]
-To = Annotated[datetime | None, Query(alias="to", description=SAYS)]
+From = Annotated[Written | None, Query(alias="from", description=SAYS)]
+To = Annotated[Written | None, Query(alias="to", description=SAYS)]
 Scope = Annotated[
     str, Query(description="`*` for all, or `commandType=NAME`.", min_length=1, max_length=300)
 ]

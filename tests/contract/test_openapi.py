@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from api.auth.matrix import MATRIX, PUBLIC
+from api.openapi import BEARER
 from api.problems import MEDIA_TYPE
-from tests.scripts.write_openapi import SNAPSHOT, present_document
+from tests.scripts.write_openapi import SNAPSHOT, document_in, present_document
 
 DOCUMENT = present_document()
 CONTRACT = {
@@ -101,3 +103,28 @@ def test_fields_are_written_as_json_writes_them() -> None:
     }
 
     assert not [field for field in fields if "_" in field]
+
+
+@pytest.mark.parametrize(
+    ("mode", "needed"),
+    [("open", [{}, {BEARER: []}]), ("token", [{BEARER: []}]), ("oidc", [{BEARER: []}])],
+)
+def test_an_operation_says_whether_it_needs_a_token(mode: Any, needed: list[Any]) -> None:
+    """As the matrix has it: public ones need none, and in open mode none is needed anywhere."""
+    document = document_in(mode)
+    found = {
+        f"{method.upper()} {path}": operation["security"]
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+    }
+
+    assert document["components"]["securitySchemes"][BEARER]["scheme"] == "bearer"
+    assert found == {route: [] if MATRIX.routes[route] == PUBLIC else needed for route in found}
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_an_operation_declares_what_the_gate_answers(operation: dict[str, Any]) -> None:
+    """429 everywhere, and 401 and 403 wherever somebody must be known."""
+    secured = {"401", "403"} if operation["security"] else set()
+
+    assert operation["responses"].keys() >= {"429", *secured}

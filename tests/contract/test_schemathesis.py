@@ -1,24 +1,33 @@
 """Two thousand requests made from the document itself, with every check that schemathesis has.
 
-Half are asked in open mode and half with tokens on, by a lead and by nobody. The seed is
-fixed, so that a failure comes back.
+Half are asked in open mode and half with tokens on, by a lead; whatever a lead is let do is
+asked again by nobody and with a wrong token, which is the check `ignored_auth`. Some more are
+asked by nobody from the start, and some in chains, where one answer leads to the next request.
+The seed is fixed, so that a failure comes back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 import schemathesis
-from fastapi import FastAPI
 from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
 from schemathesis.checks import load_all_checks
 from schemathesis.config import SchemathesisConfig
+from schemathesis.core.failures import FailureGroup
 from schemathesis.generation import GenerationMode
+from schemathesis.openapi.checks import IgnoredAuth
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.app import create_app
+from api.openapi import BEARER
 from governance import handlers
 from governance.callers import Role
 from governance.service import StateService
@@ -41,72 +50,161 @@ HOME = "http://localhost:4007"
 MEANT = ["2xx", "400", "401", "403", "404", "409", "412", "422"]
 """A request can fit its schema and still mean nothing: a condition that is no condition."""
 
-CONFIGURATION = SchemathesisConfig.from_dict(
-    {
-        "checks": {"positive_data_acceptance": {"expected-statuses": MEANT}},
-        # There is no Kafka here, and that is what the answer says.
-        "operations": [
-            {
-                "include-path": "/ready",
-                "checks": {
-                    "not_a_server_error": {"expected-statuses": ["200", "503"]},
-                    "positive_data_acceptance": {"expected-statuses": ["200", "503"]},
-                },
-            }
-        ],
-    }
-)
+CONFIGURATION = {
+    "checks": {"positive_data_acceptance": {"expected-statuses": MEANT}},
+    # There is no Kafka here, and that is what the answer says.
+    "operations": [
+        {
+            "include-path": "/ready",
+            "checks": {
+                "not_a_server_error": {"expected-statuses": ["200", "503"]},
+                "positive_data_acceptance": {"expected-statuses": ["200", "503"]},
+            },
+        }
+    ],
+}
 
 load_all_checks()
 
 
-@pytest.fixture(scope="module", params=["open", "token"])
-def door(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[FastAPI, dict[str, str]]]:
-    """Return the application in one mode, and a lead's headers."""
-    path: Path = tmp_path_factory.mktemp("cases") / "governance.db"
+class FromEverywhere:
+    """Every request comes from an address of its own: wrong tokens from one have to wait."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self._numbers = count(1)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        caller = (f"caller-{next(self._numbers)}", 1)
+        await self.app({**scope, "client": caller}, receive, send)
+
+
+class Careless:
+    """Takes everybody for the lead: a service that declares authentication and ignores it."""
+
+    def __init__(self, app: ASGIApp, lead: str) -> None:
+        self.app = app
+        self._lead = lead
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on in the lead's name."""
+        headers = MutableHeaders(raw=list(scope["headers"]))
+        headers["Authorization"] = f"Bearer {self._lead}"
+        await self.app({**scope, "headers": headers.raw}, receive, send)
+
+
+@dataclass(frozen=True)
+class Door:
+    """The application in one mode, its document, and a lead's token; none in open mode."""
+
+    app: ASGIApp
+    document: dict[str, Any]
+    lead: str
+
+    def schema(self, token: str = "") -> Any:
+        """Return the document as schemathesis reads it, which asks with *token*."""
+        proof = {"auth": {"openapi": {BEARER: {"bearer": token}}}} if token else {}
+        config = SchemathesisConfig.from_dict({**CONFIGURATION, **proof})
+        schema = schemathesis.openapi.from_dict(self.document, config=config)
+        schema.app = self.app
+        return schema
+
+
+def _door(mode: str, folder: Path) -> Iterator[Door]:
+    """Return the application in *mode*, on a database of its own."""
     chosen = Settings(
         kafka_bootstrap_servers="127.0.0.1:1",
-        db_path=path,
-        auth=request.param,
+        db_path=folder / "governance.db",
+        auth=mode,
         requests_per_minute=1_000_000,
     )
     service = StateService(chosen)
     service.store.migrate()
     handlers.create(service.desk)
-    headers = {}
-    if request.param == "token":
-        _, spelling = handlers.create_token(service.desk, "lead", [Role.TECH_LEAD], by="the test")
-        headers = {"Authorization": f"Bearer {spelling}"}
+    lead = ""
+    if mode == "token":
+        _, lead = handlers.create_token(service.desk, "lead", [Role.TECH_LEAD], by="the test")
     app = create_app(service, chosen)
-    yield app, headers
+    yield Door(FromEverywhere(app), app.openapi(), lead)
     service.store.close()
 
 
-@pytest.mark.parametrize(("method", "path"), OPERATIONS)
-def test_the_service_keeps_to_its_document(
-    door: tuple[FastAPI, dict[str, str]], method: str, path: str
-) -> None:
-    """No request makes a 5xx, and every status, header and body is one that is declared."""
-    app, headers = door
-    schema = schemathesis.openapi.from_dict(app.openapi(), config=CONFIGURATION)
-    schema.app = app
+@pytest.fixture(scope="module", params=["open", "token"])
+def door(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Door]:
+    """Return the application in each mode."""
+    yield from _door(request.param, tmp_path_factory.mktemp("cases"))
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+    """Return the application with tokens on."""
+    yield from _door("token", tmp_path_factory.mktemp("guarded"))
+
+
+def _hold(schema: Any, method: str, path: str, *, cases: int) -> None:
+    """Ask one operation *cases* times, and check each answer."""
     operation = schema[path][method]
-    cases = operation.as_strategy(generation_mode=GenerationMode.POSITIVE) | operation.as_strategy(
+    made = operation.as_strategy(generation_mode=GenerationMode.POSITIVE) | operation.as_strategy(
         generation_mode=GenerationMode.NEGATIVE
     )
 
     @seed(20261123)
     @settings(
-        max_examples=EACH,
+        max_examples=cases,
         deadline=None,
         database=None,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(case=cases)
+    @given(case=made)
     def hold(case: Any) -> None:
-        case.call_and_validate(base_url=HOME, headers=headers)
+        case.call_and_validate(base_url=HOME)
 
     hold()
+
+
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+def test_the_service_keeps_to_its_document(door: Door, method: str, path: str) -> None:
+    """No request makes a 5xx, and every status, header and body is one that is declared."""
+    _hold(door.schema(door.lead), method, path, cases=EACH)
+
+
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+def test_it_keeps_to_its_document_for_nobody_too(guarded: Door, method: str, path: str) -> None:
+    """Without a token, or with one that was made up, the answers are declared as well."""
+    _hold(guarded.schema(), method, path, cases=3)
+
+
+def test_one_answer_leads_to_the_next_request(door: Door) -> None:
+    """What an answer names is asked for next, and those answers are declared too."""
+
+    class Chain(door.schema(door.lead).as_state_machine()):  # type: ignore[misc]
+        def get_call_kwargs(self, case: Any) -> dict[str, Any]:
+            """Ask where we are."""
+            return {"base_url": HOME}
+
+    run_state_machine_as_test(
+        Chain,
+        settings=settings(
+            max_examples=20,
+            stateful_step_count=6,
+            deadline=None,
+            database=None,
+            derandomize=True,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+@pytest.mark.parametrize("path", ["/api/governance/state", "/metrics"])
+def test_a_service_that_ignores_authentication_is_found(guarded: Door, path: str) -> None:
+    """The check is awake: one that takes nobody for a lead does not pass."""
+    careless = replace(guarded, app=Careless(guarded.app, guarded.lead)).schema(guarded.lead)
+
+    with pytest.raises(FailureGroup) as found:
+        _hold(careless, "GET", path, cases=1)
+    assert any(isinstance(one, IgnoredAuth) for one in found.value.exceptions)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import SecretStr
 
@@ -16,9 +16,18 @@ SNAPSHOT = Path(__file__).parents[2] / "docs" / "openapi.json"
 
 
 def present_document() -> dict[str, Any]:
-    """Return the OpenAPI document of the code as it is; nothing is opened or started for it."""
+    """Return the OpenAPI document of the code as it is; nothing is opened or started for it.
+
+    It is the document of `token` mode, because it says more: what clients must send, which
+    they may in `open` mode too.
+    """
+    return document_in("token")
+
+
+def document_in(mode: Literal["open", "token", "oidc"]) -> dict[str, Any]:
+    """Return the document that is served in *mode*."""
     nowhere = SecretStr("postgresql://nobody@127.0.0.1:1/nothing")
-    settings = Settings(kafka_bootstrap_servers="127.0.0.1:1", database_url=nowhere)
+    settings = Settings(kafka_bootstrap_servers="127.0.0.1:1", database_url=nowhere, auth=mode)
     return create_app(StateService(settings), settings).openapi()
 
 

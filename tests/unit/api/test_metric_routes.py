@@ -158,3 +158,11 @@ def test_a_period_is_compared_with_the_one_before(client: TestClient) -> None:
     assert shown["previous"]["commands"]["total"] == 0
     assert shown["change"]["attempts"] == 9
     assert shown["change"]["successRate"] is None
+
+
+@pytest.mark.parametrize("start", ["2026", "1764000000", "3e-19", "-1", "nan"])
+def test_a_number_is_no_moment(client: TestClient, start: str) -> None:
+    """A year alone is not read as seconds since 1970."""
+    answer = client.get(CURRENT, params={"start": start})
+
+    assert (answer.status_code, answer.json()["field"]) == (422, "start")
