@@ -6,6 +6,7 @@ installations already use are honoured too. A wrong value stops the start, namin
 
 from __future__ import annotations
 
+import re
 import socket
 from enum import StrEnum
 from ipaddress import ip_address
@@ -87,6 +88,11 @@ class Settings(BaseSettings):
     worker_host: str = "127.0.0.1"
     worker_metrics_port: Annotated[int, Field(ge=0, le=65_535)] = Field(
         default=4008, description="Port of the worker's own /metrics and /health; 0 for a free one."
+    )
+    worker_token: Annotated[SecretStr, Field(min_length=32)] | None = Field(
+        default=None,
+        description="What the worker's /metrics wants as a bearer token: at least 32 characters; "
+        "without it the worker listens on loopback only.",
     )
     worker_session_seconds: Annotated[int, Field(ge=6, le=300)] = 10
     worker_stall_seconds: Annotated[int, Field(ge=5, le=3_600)] = Field(
@@ -187,6 +193,14 @@ class Settings(BaseSettings):
             raise ValueError(f"{name!r} is not a time zone; write one like Europe/Zurich") from None
         return name
 
+    @field_validator("worker_token")
+    @classmethod
+    def _sendable(cls, token: SecretStr | None) -> SecretStr | None:
+        """Refuse a token that no header can carry; the message does not repeat it."""
+        if token is not None and not re.fullmatch(r"[!-~]+", token.get_secret_value()):
+            raise ValueError("write it in printable ASCII without spaces")
+        return token
+
     @property
     def sql_url(self) -> str:
         """Return the database address for SQLAlchemy; holds a secret, never log it."""
@@ -227,26 +241,29 @@ class Settings(BaseSettings):
         """Return self if it is safe to serve.
 
         Raises:
-            BadSetting: a port would be open beyond loopback although no authentication is set,
-                what the identity provider needs is not, or two people are asked for where
-                nobody is known.
+            BadSetting: a port would be open beyond loopback although no authentication is set
+                for it, what the identity provider needs is not, or two people are asked for
+                where nobody is known.
         """
         if self.auth == "oidc":
             self._check_provider()
-        if self.auth != "open":
-            return self
-        if self.four_eyes:
+        if self.auth == "open" and self.four_eyes:
             raise BadSetting(
                 "GOVERNANCE_FOUR_EYES",
                 "nobody is known while GOVERNANCE_AUTH is open; set that to token or oidc",
             )
-        for name, host in (("HOST", self.host), ("GOVERNANCE_WORKER_HOST", self.worker_host)):
-            if not _is_loopback(host):
-                raise BadSetting(
-                    name,
-                    f"{host!r} is reachable from other machines and no authentication is "
-                    "configured; set it to 127.0.0.1, or GOVERNANCE_AUTH to token or oidc",
-                )
+        if self.auth == "open" and not _is_loopback(self.host):
+            raise BadSetting(
+                "HOST",
+                f"{self.host!r} is reachable from other machines and no authentication is "
+                "configured; set it to 127.0.0.1, or GOVERNANCE_AUTH to token or oidc",
+            )
+        if self.worker_token is None and not _is_loopback(self.worker_host):
+            raise BadSetting(
+                "GOVERNANCE_WORKER_TOKEN",
+                f"GOVERNANCE_WORKER_HOST {self.worker_host!r} is reachable from other machines, "
+                "and a worker knows no identities but this token: set 32 characters or more",
+            )
         return self
 
 

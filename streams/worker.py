@@ -52,6 +52,7 @@ def run(settings: Settings, bootstrap_servers: str) -> None:
         settings.worker_metrics_port,
         registry=app.metrics.registry,
         health=lambda: health(app),
+        token=settings.worker_token,
     )
     log.info("worker metrics on http://%s:%d/metrics", *server.server_address[:2])
     signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # Faust would open a debugger

@@ -93,6 +93,23 @@ def test_prometheus_scrapes_both_parts_where_they_listen() -> None:
     }
 
 
+def test_prometheus_sends_tokens_as_its_comments_say(promtool: str, tmp_path: Path) -> None:
+    """Uncommented, each job sends a token of its own, and Prometheus takes the file."""
+    text = (DEPLOY / "prometheus" / "prometheus.yml").read_text()
+    secured = re.sub(r"(?m)^    # (authorization:|  credentials_file: .*)$", r"    \1", text)
+    jobs = yaml.safe_load(secured)["scrape_configs"]
+    files = [job["authorization"]["credentials_file"] for job in jobs]
+    ignored = (ROOT / ".gitignore").read_text()
+    for name in ("prometheus.yml", "alerts.yml", *files):
+        (tmp_path / name).write_text(secured if name == "prometheus.yml" else "{}")
+    config = tmp_path / "prometheus.yml"
+
+    subprocess.run([promtool, "check", "config", config], check=True, capture_output=True)
+    assert len(set(files)) == len(jobs) == 2
+    assert all(name.endswith("-token") for name in files)
+    assert "\n/deploy/prometheus/*-token\n" in ignored
+
+
 def test_alerts_keep_the_names_that_people_route_by() -> None:
     """The four alerts of the operators' notification rules exist under their names."""
     rules = load("deploy/prometheus/alerts.yml")["groups"][0]["rules"]

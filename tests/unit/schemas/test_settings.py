@@ -100,6 +100,25 @@ def test_an_open_port_is_refused(field: str, variable: str, host: str) -> None:
         load_settings(**{field: host}).check_safe()
 
 
+@pytest.mark.parametrize("auth", ["open", "token"])
+def test_a_worker_beyond_loopback_needs_a_token_of_its_own(auth: Any) -> None:
+    """Whoever the API knows, the worker knows nobody: the setting that is missing is named."""
+    wide = load_settings(auth=auth, worker_host="0.0.0.0")
+    with pytest.raises(BadSetting, match=r"GOVERNANCE_WORKER_TOKEN: .*GOVERNANCE_WORKER_HOST"):
+        wide.check_safe()
+
+    known = load_settings(auth=auth, worker_host="0.0.0.0", worker_token="x" * 32)
+    assert known.check_safe() is known
+
+
+@pytest.mark.parametrize("token", ["x" * 31, "a word " * 5, "ü" * 32])
+def test_a_worker_token_is_long_and_fits_a_header(token: str) -> None:
+    """A weak one is refused, and not repeated."""
+    with pytest.raises(BadSetting, match="GOVERNANCE_WORKER_TOKEN") as refused:
+        load_settings(worker_token=token)
+    assert token not in str(refused.value)
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
 def test_loopback_is_safe(host: str) -> None:
     """Every way to write it."""

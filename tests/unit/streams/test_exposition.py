@@ -8,26 +8,33 @@ from http.client import HTTPConnection, HTTPResponse
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
-from streams.exposition import serve
+from streams.exposition import is_sent, serve
 from streams.metrics import WorkerMetrics
+
+TOKEN = "a-token-of-thirty-two-characters"
 
 
 class Worker:
     """A worker as its port shows it; its health is what the test says."""
 
-    def __init__(self) -> None:
+    def __init__(self, token: SecretStr | None = None) -> None:
         self.health: dict[str, Any] = {"status": "healthy"}
         self.metrics = WorkerMetrics("test_")
         self._server = serve(
-            "127.0.0.1", 0, registry=self.metrics.registry, health=lambda: self.health
+            "127.0.0.1",
+            0,
+            registry=self.metrics.registry,
+            health=lambda: self.health,
+            token=token,
         )
 
-    def ask(self, path: str) -> tuple[int, str, str]:
+    def ask(self, path: str, **headers: str) -> tuple[int, str, str]:
         """Return status, content type and body of what *path* answers."""
         connection = HTTPConnection("127.0.0.1", self._server.server_address[1], timeout=10)
         try:
-            connection.request("GET", path)
+            connection.request("GET", path, headers=headers)
             answer: HTTPResponse = connection.getresponse()
             return answer.status, answer.getheader("Content-Type", ""), answer.read().decode()
         finally:
@@ -43,6 +50,14 @@ class Worker:
 def worker() -> Iterator[Worker]:
     """Return a worker on a free port."""
     worker = Worker()
+    yield worker
+    worker.stop()
+
+
+@pytest.fixture
+def guarded() -> Iterator[Worker]:
+    """Return a worker that wants a token."""
+    worker = Worker(SecretStr(TOKEN))
     yield worker
     worker.stop()
 
@@ -76,3 +91,42 @@ def test_a_total_is_shown_as_it_is(worker: Worker) -> None:
 def test_other_paths_are_not_found(worker: Worker) -> None:
     """The answer says which there are."""
     assert worker.ask("/")[::2] == (404, "try /metrics or /health\n")
+
+
+@pytest.mark.parametrize("sent", [None, "", "Bearer", f"Basic {TOKEN}", f"Bearer {TOKEN[:-1]}"])
+def test_without_the_token_there_are_no_metrics(guarded: Worker, sent: str | None) -> None:
+    """Nobody sees numbers, and nobody learns what the token is."""
+    status, _, body = guarded.ask("/metrics", **({} if sent is None else {"Authorization": sent}))
+
+    assert status == 401
+    assert "worker" not in body
+    assert TOKEN[:8] not in body
+
+
+def test_whoever_sends_the_token_sees_everything(guarded: Worker) -> None:
+    """As Prometheus does with its credentials file."""
+    guarded.health = {"status": "degraded", "worker": "w-0", "partitions": [3]}
+    known = {"Authorization": f"Bearer {TOKEN}"}
+
+    assert guarded.ask("/metrics", **known)[0] == 200
+    assert json.loads(guarded.ask("/health", **known)[2]) == guarded.health
+
+
+@pytest.mark.parametrize(("status", "code"), [("healthy", 200), ("degraded", 503)])
+def test_a_supervisor_without_the_token_sees_the_status_only(
+    guarded: Worker, status: str, code: int
+) -> None:
+    """Whether to restart it is no secret; its name, its partitions and its lag are."""
+    guarded.health = {"status": status, "worker": "w-0", "frontierAgeSeconds": 9.0}
+    found, _, body = guarded.ask("/health")
+
+    assert (found, json.loads(body)) == (code, {"status": status})
+
+
+@pytest.mark.parametrize(
+    "headers", [[f"Bearer {TOKEN}"] * 2, [f"Bearer {TOKEN}x"], ["Bearer \udcff"], [TOKEN], []]
+)
+def test_only_the_whole_token_once_is_the_token(headers: list[str]) -> None:
+    """A second header, a longer word or bytes of another alphabet are something else."""
+    assert not is_sent(SecretStr(TOKEN), headers)
+    assert is_sent(SecretStr(TOKEN), [f"bearer {TOKEN}"])
