@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 
+from governance.rule_quality import RuleQuality
 from rules import questions as q
 from rules.questions import WHOLE, AdjustmentFacts, ApprovalFacts, Decided, Outcome, RollbackFacts
 from schemas.wire import Moment, Wire
@@ -91,11 +92,14 @@ def rollback_answer(
 
 
 def adjustment_answer(
-    facts: AdjustmentFacts, decided: Decided, *, subject: str, at: Moment
+    facts: AdjustmentFacts, decided: Decided, quality: RuleQuality, *, at: Moment
 ) -> DecisionAnswer:
-    """Return “Should I adjust a circuit breaker rule?” with its four answers."""
+    """Return “Should I adjust a circuit breaker rule?” with its four answers.
+
+    The rate that is shown is that of *quality*, to the last digit, as the reports show it.
+    """
     asked = (
-        ("Is false positive rate > 5%?", q.NOISY, _share(facts.false_positive_rate),
+        ("Is false positive rate > 5%?", q.NOISY, quality.false_positive_rate,
          facts.false_positive_limit / WHOLE, Outcome.LESS_SENSITIVE),
         ("Did we miss a real incident?", q.MISSING, facts.missed, 0, Outcome.MORE_SENSITIVE),
         ("Is rule triggering too frequently?", q.FREQUENT, facts.recent_triggers,
@@ -107,7 +111,7 @@ def adjustment_answer(
         _question(number, text, name in decided.fired, value=value, limit=limit, ways=(way, ""))
         for number, (text, name, value, limit, way) in enumerate(asked, 1)
     ]
-    return _answer("adjust", decided, questions, subject=subject, at=at)
+    return _answer("adjust", decided, questions, subject=quality.rule, at=at)
 
 
 def _question(

@@ -5,7 +5,8 @@
                           ├─ false positives  false-positive rate = false / counted
                           └─ not judged yet
 
-A rate over few trips says little; its interval (Wilson, 95 %) says how little.
+A rate over few trips says little; its interval (Wilson, 95 %) says how little. Reports, a rule's
+statistics and “Should I adjust this rule?” all show what `quality` says: there is one rate.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from schemas.wire import Moment, Wire
 
 LEFT_OUT: Final = frozenset({Finding.DRILL, Finding.BENIGN_EXPECTED})
 """What a rule is not judged by: somebody made it trip, or it was meant to."""
+
+RECORD: Final = timedelta(days=90)
+"""How far back a rule is judged if nobody says: as long as its events are kept."""
 
 Z: Final = 1.96
 """Standard deviations that hold 95 % of a normal distribution."""
@@ -100,7 +104,11 @@ def qualities(
 def quality(
     rule: str, trips: Sequence[TripRecord], *, since: datetime, until: datetime
 ) -> RuleQuality:
-    """Return how good *rule* was, whose trips of the period are *trips*."""
+    """Return how good *rule* was, whose trips of the period are *trips*.
+
+    The false-positive rate is the runbook's, false positives in total triggers, without the
+    drills and what was expected: a drill a day would make any rule look good.
+    """
     counted = [trip for trip in trips if trip.finding not in LEFT_OUT]
     true, false = _found(counted, Finding.TRUE_POSITIVE), _found(counted, Finding.FALSE_POSITIVE)
     resolved = [trip for trip in counted if trip.resolved_at is not None]

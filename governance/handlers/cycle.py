@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
 from governance.audit import Act
 from governance.desk import Desk
@@ -16,12 +15,9 @@ from governance.handlers.sql_changes import present_autonomy
 from governance.measured import MONTH
 from governance.report_wire import Report
 from governance.reports import PERIOD, SHOWN, Week, compose, report_name
-from governance.rule_quality import qualities, response_times
+from governance.rule_quality import RECORD, qualities, response_times
 from governance.schedule import DueWeek, Schedule, due_week
 from governance.store import Unit
-
-RECORD: Final = timedelta(days=90)
-"""How far back a rule is judged: as long as its events are kept."""
 
 
 def run_cycle(desk: Desk, *, scheduled: bool = False, by: str = SYSTEM) -> Report:

@@ -15,7 +15,9 @@ from governance.decisions import (
 )
 from governance.desk import Desk
 from governance.handlers.approvals import standing_of
+from governance.handlers.event_answers import quality_in
 from governance.handlers.readiness import assessed_now
+from governance.rule_quality import RECORD
 from rules.decisions import DecisionTrees
 from rules.questions import WHOLE, AdjustmentFacts, RollbackFacts
 
@@ -24,9 +26,6 @@ LATELY: Final = timedelta(days=1)
 
 WEEK: Final = timedelta(days=7)
 """How far back a rule's triggers are too frequent, as the runbook watches a changed rule."""
-
-RECORD: Final = timedelta(days=90)
-"""How far back a rule is judged: as long as its events are kept."""
 
 
 def decide_approval(desk: Desk, proposal_id: str) -> DecisionAnswer:
@@ -80,20 +79,20 @@ def decide_adjustment(desk: Desk, name: str) -> DecisionAnswer:
     """
     now = desk.clock()
     with desk.store.reading() as unit:
-        unit.rules.require(name)
-        record = unit.rule_records.record(name, now - RECORD)
-        recent = unit.rule_records.record(name, now - WEEK).triggers
+        found = quality_in(unit, name, since=now - RECORD, now=now)
+        recent = quality_in(unit, name, since=now - WEEK, now=now)
+        began = unit.rule_records.began(name)
         missed = unit.rule_records.missed_incidents(now - RECORD)
     # Rounded up, since the question is whether it is more than the limit.
-    share = -(-record.false_positives * WHOLE // record.triggers) if record.triggers else None
+    share = -(-found.false_positives * WHOLE // found.counted) if found.counted else None
     facts = AdjustmentFacts(
-        triggers=record.triggers,
+        triggers=found.triggers,
         false_positive_rate=share,
         missed=missed,
-        recent_triggers=recent,
-        watched=record.since is not None and now - record.since >= RECORD,
+        recent_triggers=recent.triggers,
+        watched=began is not None and now - began >= RECORD,
     )
-    return adjustment_answer(facts, _trees().adjustment(facts), subject=name, at=now)
+    return adjustment_answer(facts, _trees().adjustment(facts), found, at=now)
 
 
 @cache

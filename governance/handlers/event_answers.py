@@ -12,10 +12,11 @@ from governance.desk import Desk
 from governance.events import Answered, ExplainedEvent
 from governance.handlers.changes import publish_alert
 from governance.handlers.events import shown
-from governance.rule_quality import RuleQuality, quality
+from governance.rule_quality import RECORD, RuleQuality, quality
+from governance.store import Unit
 
-RECORD: Final = timedelta(days=90)
-"""How far back a rule is judged if nobody says: as long as its events are kept."""
+AHEAD: Final = timedelta(minutes=1)
+"""Log time may be a little ahead of this machine's."""
 
 
 def acknowledge_event(desk: Desk, event_id: str, *, by: str) -> Answered:
@@ -82,10 +83,18 @@ def show_rule_quality(desk: Desk, name: str, *, since: datetime | None = None) -
     now = desk.clock()
     start = since or now - RECORD
     with desk.store.reading() as unit:
-        unit.rules.require(name)
-        # Log time may be a little ahead of this machine's.
-        trips = unit.trip_records.between(start, now + timedelta(minutes=1), rule=name)
-    return quality(name, trips, since=start, until=now)
+        return quality_in(unit, name, since=start, now=now)
+
+
+def quality_in(unit: Unit, name: str, *, since: datetime, now: datetime) -> RuleQuality:
+    """Return how good the rule *name* was since *since*, as *unit* has it.
+
+    Raises:
+        NotFound: there is no such rule; carries near matches.
+    """
+    unit.rules.require(name)
+    trips = unit.trip_records.between(since, now + AHEAD, rule=name)
+    return quality(name, trips, since=since, until=now)
 
 
 def count_overdue(desk: Desk) -> int:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import Connection, func, select
 
-from governance.events import Finding
 from governance.store.moments import read_moment
 from governance.store.tables import (
     circuit_breaker_events,
@@ -30,37 +28,18 @@ GRACE: Final = timedelta(minutes=5)
 """How long after an incident's minute a trip still counts as its answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class RuleRecord:
-    """How often a rule triggered, how often wrongly, and since when it has been there."""
-
-    triggers: int
-    false_positives: int
-    since: datetime | None
-
-
 class RuleRecordShelf:
     """Counts what rules did, and finds who was there."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def record(self, rule: str, since: datetime) -> RuleRecord:
-        """Return what *rule* did since *since*."""
-        table, versions = circuit_breaker_events.c, circuit_breaker_rule_versions.c
-        wanted = select(table.finding, func.count()).where(
-            table.rule_name == rule, table.timestamp >= iso(since)
-        )
-        counts = {
-            row[0]: row[1] for row in self._connection.execute(wanted.group_by(table.finding))
-        }
+    def began(self, rule: str) -> datetime | None:
+        """Return since when *rule* has been there, or None if it never was."""
+        versions = circuit_breaker_rule_versions.c
         first = select(func.min(versions.changed_at)).where(versions.name == rule)
-        began = self._connection.execute(first).scalar()
-        return RuleRecord(
-            triggers=sum(counts.values()),
-            false_positives=counts.get(Finding.FALSE_POSITIVE.value, 0),
-            since=read_moment(began) if began else None,
-        )
+        found = self._connection.execute(first).scalar()
+        return read_moment(found) if found else None
 
     def missed_incidents(self, since: datetime) -> int:
         """Return the minutes since *since* with a critical incident that no breaker answered.

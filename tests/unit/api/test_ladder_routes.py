@@ -133,6 +133,40 @@ def test_the_rollback_tree_is_answered(client: TestClient, pending: str) -> None
     assert [one["answer"] for one in asked["questions"]] == ["no", "no", "no", "no", "yes"]
 
 
+FOUND = ("true_positive", "false_positive", "benign_expected", "duplicate", "drill", None)
+
+
+@pytest.mark.parametrize(
+    "verdicts",
+    [
+        ("false_positive", "drill", "drill", "true_positive", None),
+        ("false_positive", "false_positive", "benign_expected", "duplicate", None, None, None),
+        ("drill", "benign_expected"),
+        ("true_positive",) * 19 + ("false_positive",),
+        FOUND * 3,
+        (),
+    ],
+)
+def test_there_is_one_false_positive_rate(
+    client: TestClient, trip: Trip, verdicts: tuple[str | None, ...]
+) -> None:
+    """The report, the statistics and the adjustment tree show the same number for any trips."""
+    for verdict in verdicts:
+        body = {"verdict": verdict} if verdict else {}
+        client.post(f"/api/circuit-breaker/events/{trip()}/resolve", json=body)
+    name = "Repeated Command Failures"
+    rule = f"/api/circuit-breaker/rules/{name}"
+    report = client.post("/api/governance/run-cycle").json()
+    (reported,) = [one for one in report["rules"] if one["rule"] == name]
+    asked = client.get(f"{rule}/decision").json()["questions"][0]
+    rate = client.get(f"{rule}/stats").json()["falsePositiveRate"]
+    counted = [verdict for verdict in verdicts if verdict not in ("drill", "benign_expected")]
+
+    assert rate == (counted.count("false_positive") / len(counted) if counted else None)
+    assert reported["falsePositiveRate"] == asked["value"] == rate
+    assert asked["answer"] == ("unknown" if rate is None else "yes" if rate > 0.05 else "no")
+
+
 def test_the_adjustment_tree_counts_false_positives(client: TestClient, trip: Trip) -> None:
     """One false positive of one trigger is a rule to make less sensitive."""
     body = {"verdict": "false_positive"}
