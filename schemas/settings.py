@@ -11,7 +11,7 @@ import socket
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -23,6 +23,13 @@ from schemas.governance import Phase
 
 Name = Annotated[str, Field(min_length=1, max_length=256)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
+
+DATABASE: Final = re.compile(
+    r"sqlite:///.*"
+    r"|(?:postgres|postgresql|postgresql\+psycopg)://(?:[^@]*@)?"
+    r"(?:\[[^@\[\]]+\]|[^@:/?\[\]]*)(?::\d{1,5})?(?:[/?][^@]*)?"
+)
+"""Addresses of databases that we know how to ask: one ``@`` at most, and a port is a number."""
 
 
 class Weekday(StrEnum):
@@ -192,6 +199,21 @@ class Settings(BaseSettings):
         except (KeyError, ValueError, OSError):
             raise ValueError(f"{name!r} is not a time zone; write one like Europe/Zurich") from None
         return name
+
+    @field_validator("database_url")
+    @classmethod
+    def _readable(cls, url: SecretStr | None) -> SecretStr | None:
+        """Refuse what is no address of a database; the message repeats nothing of it.
+
+        An ``@`` in a password would be read as the end of it, and the rest of the password
+        as a host, which every message of the driver names.
+        """
+        if url is not None and not DATABASE.fullmatch(url.get_secret_value()):
+            raise ValueError(
+                "write postgresql://user:password@host:port/name, and in the password "
+                "%40 for @ and %25 for %"
+            )
+        return url
 
     @field_validator("worker_token")
     @classmethod

@@ -134,6 +134,38 @@ def test_a_database_address_reaches_the_driver_and_nobody_else(scheme: str) -> N
     assert "secret" not in repr(settings)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:hidden@word@db/x",
+        "postgresql://me:hidden@db:hidden/x",
+        "postgresql://me:hidden@[::1/x",
+        "mysql://me:hidden@db/x",
+        "hidden",
+    ],
+)
+def test_what_is_no_database_address_is_refused_unrepeated(url: str) -> None:
+    """A password that holds an ``@`` would be shown in part, as the name of a host."""
+    with pytest.raises(BadSetting, match=r"DATABASE_URL: .*%40") as refused:
+        load_settings(database_url=url)
+    assert "hidden" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://db",
+        "postgresql+psycopg://me:p%40ss@db:5432/x",
+        "postgresql://me:a/b?c%25d@[::1]:5432/x?sslmode=require",
+        "postgresql:///x?host=/run/postgresql",
+        "sqlite:////var/lib/governance.db",
+    ],
+)
+def test_every_usual_database_address_is_taken(url: str) -> None:
+    """With and without a user, a port, a name and options."""
+    assert load_settings(database_url=url).sql_url.endswith(url.partition("://")[2])
+
+
 def test_without_a_database_address_the_file_is_used() -> None:
     """SQLite needs nothing but a path."""
     assert load_settings(db_path=Path("x/y.db")).sql_url == "sqlite:///x/y.db"
