@@ -2,8 +2,9 @@
 
 Two attacks work through an operator's own browser although the port is bound to loopback. A
 page can point a name of its own at 127.0.0.1 and read everything (DNS rebinding): its requests
-carry that name as ``Host``. And a page of any site can post to localhost: its requests carry
-``Sec-Fetch-Site`` or a foreign ``Origin``. Programs such as curl send none of these.
+carry that name as ``Host``. And a page of any site can post to localhost, or embed an address of
+it as a picture: its requests carry ``Sec-Fetch-Site`` or a foreign ``Origin``. Programs such as
+curl send none of these.
 """
 
 from __future__ import annotations
@@ -40,10 +41,11 @@ class Guard:
 def _refusal(scope: Scope, any_name: bool) -> ProblemResponse | None:
     """Return the answer to a request that may not pass, or None."""
     headers = Headers(scope=scope)
-    host = headers.get("host", "")
-    if host and not any_name and not is_loopback_name(host):
-        return _answer("foreign_host", f"{host[:80]!r} is not a loopback name", scope)
-    if scope["method"] not in SAFE_METHODS and is_cross_site(headers):
+    for host in headers.getlist("host"):
+        if host and not any_name and not is_loopback_name(host):
+            return _answer("foreign_host", f"{host[:80]!r} is not a loopback name", scope)
+    acts = scope["method"] not in SAFE_METHODS or is_embedded(headers)
+    if acts and is_cross_site(headers):
         return _answer("cross_site", "the request comes from a page of another site", scope)
     return None
 
@@ -64,6 +66,16 @@ def is_loopback_name(host: str) -> bool:
         return name.rstrip(".") == "localhost" or ip_address(name).is_loopback
     except ValueError:
         return False
+
+
+def is_embedded(headers: Headers) -> bool:
+    """Return whether a browser asks for a part of a page, and not for a page to show.
+
+    A page elsewhere cannot read the answer, but a scrape is noted and a stream is held all the
+    same. A link that somebody follows is not one of these.
+    """
+    mode, part = headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest", "document")
+    return mode is not None and (mode, part) != ("navigate", "document")
 
 
 def is_cross_site(headers: Headers) -> bool:

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.auth.friends import Friends
 from api.auth.matrix import MATRIX, PUBLIC, check_may
 from api.auth.oidc import JwtCheck
 from api.auth.rates import Rates
@@ -24,7 +26,7 @@ from api.failures import answer_to
 from governance.callers import SOMEBODY_HERE, Assurance, Caller, Role
 from governance.desk import Desk
 from governance.tokens import PREFIX
-from schemas.errors import GovernanceError, NotAuthenticated, NotPermitted
+from schemas.errors import GovernanceError, NotAuthenticated, NotPermitted, Unavailable
 from schemas.settings import Settings
 
 CALLER: Final = "governance.caller"
@@ -35,6 +37,10 @@ NOBODY: Final = Caller("nobody", frozenset(), Assurance.SELF_ASSERTED)
 
 FAILURES: Final = 30
 """Wrong proofs a minute from one address, after which it waits."""
+
+STRANGERS: Final = 4
+"""Proofs that are looked at for the first time at once: each may take 20 ms and 19 MiB, and the
+other threads are for those who are known."""
 
 
 class Checks:
@@ -75,6 +81,8 @@ class Gate:
         share = settings.requests_per_minute
         self._shares = Rates(share * 10 if self._is_open else share)
         self._wrong = Rates(FAILURES)
+        self._friends = Friends()
+        self._strangers = CapacityLimiter(STRANGERS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on whoever is known, or refuse."""
@@ -97,7 +105,6 @@ class Gate:
         peer = str((scope.get("client") or ("local",))[0])
         proof = None if self._is_open else _proof(Headers(scope=scope))
         if proof is not None:
-            self._wrong.look(peer)
             caller = await self._known(proof, peer)
         else:
             caller = SOMEBODY_HERE if self._is_open else NOBODY
@@ -107,11 +114,33 @@ class Gate:
         return caller
 
     async def _known(self, proof: str, peer: str) -> Caller:
-        """Return whom *proof* speaks for; a wrong one counts against *peer*."""
+        """Return whom *proof* speaks for; a stranger waits for other strangers."""
+        if self._friends.has_met(proof):
+            return await run_in_threadpool(self._again, proof)
+        self._wrong.look(peer)
+        return await to_thread.run_sync(self._first, proof, peer, limiter=self._strangers)
+
+    def _first(self, proof: str, peer: str) -> Caller:
+        """Return whom a stranger's *proof* speaks for; a wrong one counts against *peer*.
+
+        It counts before it is looked at, or many at once would all pass.
+        """
+        self._wrong.take(peer)
         try:
-            return await run_in_threadpool(self._checks.caller, proof)
+            caller = self._checks.caller(proof)
+        except Unavailable:
+            self._wrong.give(peer)
+            raise
+        self._wrong.give(peer)
+        self._friends.meet(proof)
+        return caller
+
+    def _again(self, proof: str) -> Caller:
+        """Return whom a friend's *proof* speaks for, if it still holds."""
+        try:
+            return self._checks.caller(proof)
         except NotAuthenticated:
-            self._wrong.take(peer)
+            self._friends.part(proof)
             raise
 
 
@@ -119,12 +148,15 @@ def _proof(headers: Headers) -> str | None:
     """Return what follows ``Bearer``, or None if there is no such header.
 
     Raises:
-        NotAuthenticated: there is another scheme.
+        NotAuthenticated: there is another scheme, or more than one header: a proxy may have
+            looked at the other one.
     """
-    sent = headers.get("authorization")
-    if sent is None:
+    sent = headers.getlist("authorization")
+    if not sent:
         return None
-    scheme, _, proof = sent.partition(" ")
+    if len(sent) > 1:
+        raise NotAuthenticated("Authorization may be sent once only")
+    scheme, _, proof = sent[0].partition(" ")
     if scheme.lower() != "bearer" or not proof.strip():
         raise NotAuthenticated("Authorization needs the form: Bearer TOKEN")
     return proof.strip()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -35,10 +36,14 @@ KEPT: Final = 300.0
 """Seconds after which the keys are read again, so that a withdrawn one ends."""
 
 PAUSE: Final = 5.0
-"""Seconds between two readings for an unknown key: forged ids must not make us a flood."""
+"""Seconds between two readings for an unknown key: forged ids must not make us a flood, and a
+provider that hangs must not hold every thread."""
 
 LARGEST: Final = 256 * 1024
 """Bytes of a key set at most."""
+
+LONGEST: Final = 16 * 1024
+"""Characters of a JWT at most; a person in a hundred groups needs some 8,000."""
 
 
 class ProviderKeys:
@@ -47,33 +52,48 @@ class ProviderKeys:
     def __init__(self, url: str, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._url = url
         self._monotonic = monotonic
-        self._lock = threading.Lock()
+        self._reading = threading.Lock()
         self._keys: KeySet | None = None
-        self._read_at = 0.0
+        self._read_at = -math.inf
 
     def keys_for(self, key_id: str | None) -> KeySet:
         """Return the keys, with that of *key_id* if the provider has it.
 
+        Whoever brings a known key never waits for the provider, unless it is this call that
+        reads the keys again because they are old.
+
         Raises:
             Unavailable: the provider does not answer and no keys are cached.
         """
-        with self._lock:
-            age = self._monotonic() - self._read_at
-            unknown = self._keys is None or key_id not in {key.kid for key in self._keys.keys}
-            if self._keys is None or age > KEPT or (unknown and age > PAUSE):
-                self._read()
-            if self._keys is None:
-                raise Unavailable("identity provider", "its keys cannot be read")
-            return self._keys
+        unknown = not self._has(key_id)
+        if self._is_due(unknown) and self._reading.acquire(blocking=unknown):
+            try:
+                if self._is_due(not self._has(key_id)):
+                    self._read()
+            finally:
+                self._reading.release()
+        if self._keys is None:
+            raise Unavailable("identity provider", "its keys cannot be read")
+        return self._keys
+
+    def _has(self, key_id: str | None) -> bool:
+        """Whether a key of this id is cached."""
+        return self._keys is not None and key_id in {key.kid for key in self._keys.keys}
+
+    def _is_due(self, unknown: bool) -> bool:
+        """Whether the keys are to be read: they are old, or may lack one that is wanted."""
+        age = self._monotonic() - self._read_at
+        return age > KEPT or (unknown and age > PAUSE)
 
     def _read(self) -> None:
         """Read the keys; the last ones stay when the provider does not answer."""
-        self._read_at = self._monotonic()
         try:
             with urlopen(self._url, timeout=5) as answer:  # noqa: S310 - the settings allow https
                 self._keys = KeySet.import_key_set(json.loads(answer.read(LARGEST)))
         except (OSError, ValueError, KeyError, TypeError, JoseError):
             return
+        finally:
+            self._read_at = self._monotonic()
 
 
 class JwtCheck:
@@ -91,11 +111,14 @@ class JwtCheck:
             NotAuthenticated: it is not signed by the provider, not for us, or out of time.
             Unavailable: the provider's keys cannot be read.
         """
+        if len(text) > LONGEST:
+            raise NotAuthenticated(f"a JWT has at most {LONGEST} characters")
         try:
             claims = self._claims(text)
         except Unavailable:
             raise
-        except (JoseError, ValueError, KeyError, TypeError, AttributeError):
+        # RecursionError: JSON that is nested too deeply, which needs no signature to be sent.
+        except (JoseError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise NotAuthenticated("the JWT is not one that may ask here now") from None
         return self._caller(claims)
 

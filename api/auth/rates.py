@@ -40,6 +40,12 @@ class Rates:
                 self._put(name, level - 1, now)
         self._check(level)
 
+    def give(self, name: str) -> None:
+        """Put one back into the bucket of *name*: it was not meant."""
+        with self._lock:
+            now = self._monotonic()
+            self._put(name, min(self._most, self._level(name, now) + 1), now)
+
     def look(self, name: str) -> None:
         """Check that there is something in the bucket of *name*, and leave it there.
 

@@ -94,6 +94,33 @@ def test_a_link_from_another_site_may_be_followed(client: TestClient) -> None:
     assert client.get("/act", headers={"Sec-Fetch-Site": "cross-site"}).text == "done"
 
 
+@pytest.mark.parametrize(
+    ("mode", "part"),
+    [("no-cors", "image"), ("cors", "empty"), ("navigate", "iframe"), ("websocket", "websocket")],
+)
+def test_a_page_of_another_site_embeds_nothing(client: TestClient, mode: str, part: str) -> None:
+    """It could not read the answer, but a scrape would be noted and a stream be held."""
+    headers = {"Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": part}
+    foreign = client.get("/act", headers={**headers, "Sec-Fetch-Site": "cross-site"})
+    own = client.get("/act", headers={**headers, "Sec-Fetch-Site": "same-origin"})
+
+    assert (foreign.status_code, own.status_code) == (403, 200)
+
+
+def test_a_link_with_all_that_browsers_say_may_be_followed(client: TestClient) -> None:
+    """As a person does who clicks on it."""
+    headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+
+    assert client.get("/act", headers={**headers, "Sec-Fetch-Dest": "document"}).text == "done"
+
+
+def test_one_good_name_does_not_excuse_another(client: TestClient) -> None:
+    """Whoever stands in front may have looked at the other header."""
+    both = [("Host", "localhost"), ("Host", "evil.example")]
+
+    assert {client.get("/act", headers=order).status_code for order in (both, both[::-1])} == {421}
+
+
 def test_what_a_browser_says_of_the_site_outweighs_the_origin() -> None:
     """``Sec-Fetch-Site`` cannot be set by a page, so it decides where it is present."""
     assert not is_cross_site(Headers({"sec-fetch-site": "none", "origin": "null", "host": "x"}))

@@ -16,7 +16,7 @@ from joserfc.jwk import ECKey, KeySet, RSAKey
 from starlette.testclient import TestClient
 
 from api.app import create_app
-from api.auth.oidc import JwtCheck, ProviderKeys
+from api.auth.oidc import LONGEST, JwtCheck, ProviderKeys
 from governance import handlers
 from governance.callers import Assurance, Caller, Role, Scope
 from governance.service import StateService
@@ -37,11 +37,15 @@ class Provider:
     def __init__(self) -> None:
         self.keys: list[Any] = [KEY]
         self.asked = 0
+        self.is_asked, self.may_answer = threading.Event(), threading.Event()
+        self.may_answer.set()
         provider = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 provider.asked += 1
+                provider.is_asked.set()
+                provider.may_answer.wait(60)
                 body = json.dumps(KeySet(provider.keys).as_dict(private=False)).encode()
                 self.send_response(200)
                 self.end_headers()
@@ -151,6 +155,87 @@ def test_only_the_providers_private_key_signs(chosen: Settings) -> None:
     for one in forged:
         with pytest.raises(NotAuthenticated):
             check.caller(one)
+
+
+def _part(header: str) -> str:
+    """Return a part of a JWT that says *header*."""
+    return base64.urlsafe_b64encode(header.encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "[" * 9_000,
+        '{"a":' * 2_000,
+        '{"alg":"RS256","kid":[1]}',
+        '{"alg":"RS256","kid":{"a":1}}',
+        '{"alg":["RS256"],"kid":"one"}',
+        '{"alg":"RS256","kid":"one","crit":["exp"]}',
+        '{"alg":"RS256","kid":"one","b64":false,"crit":["b64"]}',
+        '{"alg":"rs256","kid":"one"}',
+        '{"alg":"None","kid":"one"}',
+        '"RS256"',
+        "null",
+        "1" * 5_000,
+    ],
+    ids=lambda header: header[:40],
+)
+def test_a_header_that_is_an_attack_is_refused(chosen: Settings, header: str) -> None:
+    """Nobody has signed it yet, so it may be anything; it never is a fault of ours."""
+    _, body, signature = signed().split(".")
+    with pytest.raises(NotAuthenticated):
+        JwtCheck(chosen, lambda: NOON).caller(f"{_part(header)}.{body}.{signature}")
+
+
+@pytest.mark.parametrize("named", ["jwk", "jku", "x5u", "x5c"])
+def test_a_jwt_does_not_bring_its_own_key(chosen: Settings, named: str) -> None:
+    """A key, or where to get one, is taken from the settings and nowhere else."""
+    stranger = RSAKey.generate_key(2048, {"kid": "one"}, private=True)
+    own = {
+        "jwk": stranger.as_dict(private=False),
+        "jku": "http://127.0.0.1:1/jwks",
+        "x5u": "http://127.0.0.1:1/x",
+        "x5c": ["MIIB"],
+    }
+    forged = jwt.encode({"alg": "RS256", "kid": "one", named: own[named]}, claims(), stranger)
+    with pytest.raises(NotAuthenticated):
+        JwtCheck(chosen, lambda: NOON).caller(forged)
+
+
+def test_a_jwt_that_is_too_long_or_encrypted_is_refused(chosen: Settings) -> None:
+    """A long one is not read at all, and a sealed one is not opened."""
+    check = JwtCheck(chosen, lambda: NOON)
+    sealed = _part('{"alg":"RSA-OAEP","enc":"A128GCM","zip":"DEF","kid":"one"}')
+    for text in (signed(groups="g" * LONGEST), f"{sealed}.AAAA.AAAA.AAAA.AAAA"):
+        with pytest.raises(NotAuthenticated):
+            check.caller(text)
+
+
+def test_a_provider_that_hangs_keeps_nobody_waiting_who_is_known(
+    chosen: Settings, provider: Provider
+) -> None:
+    """A forged key id makes us ask; meanwhile those with a known key pass."""
+    now = [100.0]
+    check = JwtCheck(chosen, lambda: NOON, ProviderKeys(provider.url, lambda: now[0]))
+    check.caller(signed())
+    now[0] += 6
+    provider.may_answer.clear()
+    provider.is_asked.clear()
+    forger = threading.Thread(target=_forge, args=(check,))
+    forger.start()
+    try:
+        assert provider.is_asked.wait(60)
+        assert check.caller(signed()).principal == "anna"
+        assert forger.is_alive()
+    finally:
+        provider.may_answer.set()
+        forger.join()
+
+
+def _forge(check: JwtCheck) -> None:
+    """Ask with a key that nobody knows."""
+    with pytest.raises(NotAuthenticated):
+        check.caller(signed(ECKey.generate_key("P-256", {"kid": "x"}, private=True), "ES256"))
 
 
 def test_a_new_key_is_learnt_and_a_flood_of_unknown_ones_is_not(
