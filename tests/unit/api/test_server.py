@@ -121,6 +121,16 @@ def test_the_other_loopback_is_served_too() -> None:
         assert listener.family == socket.AF_INET6
 
 
+def test_answers_are_sent_at_once() -> None:
+    """The end of an answer does not wait for the client to confirm its beginning."""
+    settings = Settings().model_copy(update={"port": 0})
+
+    with listening(settings) as listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_the_pid_file_goes_whatever_happens(tmp_path: Path) -> None:
     """An error on the way leaves no pid file behind that names nobody."""
     path = tmp_path / "governance.pid"
