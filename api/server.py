@@ -8,6 +8,7 @@ The port comes first: a second start must fail before it touches the first one's
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -54,6 +55,7 @@ def serve(settings: Settings) -> None:
         service = StateService(settings)
         service.start()
         server = Server(create_app(service, settings))
+        _set_aside()
         log.info("serving", host=settings.host, port=settings.port, pid=os.getpid())
         try:
             server.run(sockets=[listener])
@@ -134,6 +136,16 @@ def pid_file(path: Path) -> Iterator[None]:
         yield
     finally:
         path.unlink(missing_ok=True)
+
+
+def _set_aside() -> None:
+    """Let the collector pass over what is there for good: modules, models, routes.
+
+    They are nearly all objects of the process, and looking through them, as it does again and
+    again, stops every thread for longer than most answers take.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _expect_signals() -> None:
