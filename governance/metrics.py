@@ -101,7 +101,7 @@ def metrics_of(counts: Sequence[int], *, start: datetime, end: datetime) -> Peri
 
 def _rate(metric: str, counts: Sequence[int]) -> float | None:
     """Return a rate by the one definition that the rules use too."""
-    return METRICS[metric].reading(counts).value
+    return METRICS[metric].value(counts)
 
 
 def _commands(counts: Sequence[int]) -> CommandCounts:

@@ -50,23 +50,31 @@ class Metric:
     def reading(self, counts: Sequence[int]) -> Reading:
         """Return the metric as *counts* (one number per `Column`) have it.
 
-        A rate over nothing has the value None, not 0: what nobody runs is not healthy.
+        A rate over nothing has the value None, not 0: what nobody runs is not healthy. A count
+        stands on the events that it counts.
         """
-        above = sum(counts[column] for column in self.numerator)
-        if self.denominator is None:
-            return self._reading(above, value=above, below=None)
-        below = sum(counts[column] for column in self.denominator)
-        return self._reading(above, value=above / below if below else None, below=below)
-
-    def _reading(self, above: int, *, value: float | None, below: int | None) -> Reading:
-        """Return a reading; a count stands on the events that it counts."""
+        above, below = self._parts(counts)
         return Reading(
             metric=self.name,
-            value=value,
+            value=self.value(counts),
             numerator=above,
             denominator=below,
             samples=above if below is None else below,
         )
+
+    def value(self, counts: Sequence[int]) -> float | None:
+        """Return the value of the `reading` alone, which is quicker to have."""
+        above, below = self._parts(counts)
+        if below is None:
+            return above
+        return above / below if below else None
+
+    def _parts(self, counts: Sequence[int]) -> tuple[int, int | None]:
+        """Return the sums above and below the line; a count has nothing below it."""
+        above = sum([counts[column] for column in self.numerator])
+        if self.denominator is None:
+            return above, None
+        return above, sum([counts[column] for column in self.denominator])
 
 
 def _rate(

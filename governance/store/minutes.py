@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Table, delete, func, literal, select
+from sqlalchemy import Connection, Row, Select, Table, bindparam, delete, func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from governance.rollups import Step, Stretch, stretches
@@ -68,11 +68,8 @@ class MinuteShelf:
 
     def rows(self, stretch: Stretch, *, scope: str = OVERALL) -> dict[str, Counts]:
         """Return the rows of *stretch* by their moments; those that count nothing are left out."""
-        table = TABLES[stretch.step].c
-        wanted = select(table.timestamp, *(table[name] for name in COUNTED)).where(
-            *_within(TABLES[stretch.step], stretch, scope)
-        )
-        return {row[0]: list(row[1:]) for row in self._connection.execute(wanted)}
+        found = self._connection.execute(_ROWS[stretch.step], _edges(stretch, scope))
+        return {row[0]: list(row[1:]) for row in found}
 
     def days_to_sum_up(self) -> list[int]:
         """Return the days (ms since 1970) to `sum_up`, newest first, or none.
@@ -128,10 +125,7 @@ class MinuteShelf:
 
     def _sum(self, stretch: Stretch, scope: str) -> Counts:
         """Return the sum of the rows of *stretch*."""
-        table = TABLES[stretch.step]
-        sums = (func.coalesce(func.sum(table.c[name]), 0) for name in COUNTED)
-        wanted = select(*sums).where(*_within(table, stretch, scope))
-        row: Row[Any] = self._connection.execute(wanted).one()
+        row: Row[Any] = self._connection.execute(_SUMS[stretch.step], _edges(stretch, scope)).one()
         return [int(number) for number in row]
 
     def _raise_to(self, table: Table, wanted: Any) -> None:
@@ -171,10 +165,32 @@ def _days(oldest: str, newest: str) -> list[int]:
     return list(range(last, first - 1, -length))
 
 
-def _within(table: Table, stretch: Stretch, scope: str) -> tuple[Any, ...]:
-    """Return the conditions on the rows of *stretch*."""
+def _within(table: Table) -> tuple[Any, ...]:
+    """Return the conditions on the rows that `_edges` name."""
     return (
-        table.c.scope == scope,
-        table.c.timestamp >= iso_ms(stretch.first),
-        table.c.timestamp < iso_ms(stretch.last),
+        table.c.scope == bindparam("of"),
+        table.c.timestamp >= bindparam("first"),
+        table.c.timestamp < bindparam("last"),
     )
+
+
+def _edges(stretch: Stretch, scope: str) -> dict[str, str]:
+    """Return the scope and the moments between which the rows of *stretch* begin."""
+    return {"of": scope, "first": iso_ms(stretch.first), "last": iso_ms(stretch.last)}
+
+
+def _sums(table: Table) -> Select[Any]:
+    """Return the query for the sums of all columns."""
+    sums = (func.coalesce(func.sum(table.c[name]), 0) for name in COUNTED)
+    return select(*sums).where(*_within(table))
+
+
+def _each(table: Table) -> Select[Any]:
+    """Return the query for the rows one by one."""
+    columns = (table.c[name] for name in COUNTED)
+    return select(table.c.timestamp, *columns).where(*_within(table))
+
+
+_SUMS: Final = {step: _sums(table) for step, table in TABLES.items()}
+_ROWS: Final = {step: _each(table) for step, table in TABLES.items()}
+"""Made once: so many columns take longer to write down than to read."""
