@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Table, func, select
 
+from governance.store.ladder_tables import metrics_days, metrics_hours
 from governance.store.moments import read_moment
 from governance.store.tables import (
     circuit_breaker_events,
@@ -23,6 +25,9 @@ TYPED: Final = "commandType="
 
 LEAD: Final = timedelta(minutes=15)
 """How long before an incident a trip still counts as having seen it coming."""
+
+HOUR: Final = timedelta(hours=1)
+DAY: Final = timedelta(days=1)
 
 GRACE: Final = timedelta(minutes=5)
 """How long after an incident's minute a trip still counts as its answer."""
@@ -46,16 +51,38 @@ class RuleRecordShelf:
 
         A breaker answers by lowering autonomy, a while before or just after.
         """
-        minutes, table = metrics_snapshots.c, circuit_breaker_events.c
-        incidents = select(minutes.timestamp).where(
-            minutes.scope == OVERALL, minutes.timestamp >= iso(since), minutes.incident_critical > 0
-        )
+        table = circuit_breaker_events.c
         answers = select(table.timestamp).where(
             table.timestamp >= iso(since - LEAD), table.action != Action.ALERT_ONLY.value
         )
         trips = list(self._connection.execute(answers.order_by(table.timestamp)).scalars())
-        found = self._connection.execute(incidents).scalars()
-        return sum(not _is_answered(read_moment(minute), trips) for minute in found)
+        return sum(not _is_answered(minute, trips) for minute in self._incidents(since))
+
+    def _incidents(self, since: datetime) -> Iterator[datetime]:
+        """Yield the minutes since *since* with a critical incident.
+
+        Days and hours say where to look: few have one, and a quarter has millions of minutes.
+        """
+        for day in self._critical(metrics_days, since - DAY):
+            for hour in self._critical(metrics_hours, day, DAY):
+                for minute in self._critical(metrics_snapshots, hour, HOUR):
+                    if minute >= since:
+                        yield minute
+
+    def _critical(
+        self, table: Table, since: datetime, length: timedelta | None = None
+    ) -> list[datetime]:
+        """Return when the rows of *table* begin that hold a critical incident.
+
+        They begin at *since* or later, and within *length* from there if there is one.
+        """
+        row = table.c
+        wanted = select(row.timestamp).where(
+            row.scope == OVERALL, row.timestamp >= iso(since), row.incident_critical > 0
+        )
+        if length is not None:
+            wanted = wanted.where(row.timestamp < iso(since + length))
+        return [read_moment(found) for found in self._connection.execute(wanted).scalars()]
 
     def types_seen(self, since: datetime) -> set[str]:
         """Return the command types that were counted since *since*, but for the overflow."""
