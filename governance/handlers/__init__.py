@@ -25,6 +25,7 @@ from governance.handlers.event_answers import (
     show_rule_quality,
 )
 from governance.handlers.events import (
+    count_all_events,
     count_events,
     explain_event,
     list_events,
@@ -107,6 +108,7 @@ __all__ = [
     "begin_request",
     "compare_metrics",
     "conclude_validation",
+    "count_all_events",
     "count_events",
     "count_overdue",
     "count_phase_entries",

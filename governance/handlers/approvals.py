@@ -112,7 +112,7 @@ def standing_of(
     return Standing(
         phase=state.phase,
         epoch=state.epoch,
-        unresolved=len(unit.events.unresolved()),
+        unresolved=unit.events.count_unresolved(),
         ready=assessment.overall.ready and assessment.current_phase is state.phase,
         blockers=tuple(assessment.overall.blockers),
         accepted_risk=rise.accepted_risk,

@@ -58,7 +58,7 @@ def decide_rollback(desk: Desk, *, requested: bool = False) -> DecisionAnswer:
     overall = assessed_now(desk).overall
     with desk.store.reading() as unit:
         phase = unit.autonomy.load().phase
-        trips = len(unit.events.between(now - LATELY, now + LATELY))
+        trips = unit.events.count_between(now - LATELY, now + LATELY)
     attempts = metrics.commands.succeeded + metrics.commands.failed
     facts = RollbackFacts(
         critical_incidents=metrics.incidents.critical,

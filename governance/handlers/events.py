@@ -45,6 +45,12 @@ def list_events_between(desk: Desk, start: datetime, end: datetime) -> list[Brea
         return unit.events.between(start, end)
 
 
+def count_all_events(desk: Desk) -> int:
+    """Return how many events there are."""
+    with desk.store.reading() as unit:
+        return unit.events.count()
+
+
 def count_events(desk: Desk) -> list[EventCount]:
     """Return the events counted by rule, action, severity and whether they are resolved."""
     with desk.store.reading() as unit:

@@ -83,13 +83,12 @@ def revise(
 
 def present_basis(unit: Unit, blockers: list[str]) -> Basis:
     """Return what a proposal made now would be bound to."""
-    newest = unit.events.newest(limit=1)
     return Basis(
         ruleset_version=ruleset_version(list(unit.rules.newest_of_all().values())),
         autonomy_epoch=unit.autonomy.load().epoch,
         blockers=blockers,
-        unresolved_events=sorted(event.id for event in unit.events.unresolved()),
-        newest_event=newest[0].id if newest else None,
+        unresolved_events=sorted(unit.events.unresolved_ids()),
+        newest_event=unit.events.newest_id(),
     )
 
 

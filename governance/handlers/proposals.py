@@ -41,7 +41,7 @@ def propose_if_ready(
             rise,
             assessment=assessment,
             metrics=metrics,
-            trips=len(unit.events.between(now - MONTH, now)),
+            trips=unit.events.count_between(now - MONTH, now),
             basis=present_basis(unit, assessment.overall.blockers),
             lifetime=timedelta(days=desk.settings.proposal_days),
             now=now,
@@ -133,7 +133,7 @@ def circumstances(desk: Desk, unit: Unit, state: Autonomy, now: datetime) -> Cir
     return Circumstances(
         phase=state.phase,
         phase_start=state.phase_start_date,
-        unresolved=len(unit.events.unresolved()),
+        unresolved=unit.events.count_unresolved(),
         pending=pending[0].id if pending else None,
         validating=unit.trials.running() is not None,
         cooldown_until=cooldown.until if cooldown else None,

@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Select, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, func, insert, select, update
 from sqlalchemy.engine import RowMapping
 
 from governance.events import BreakerEvent, Escalated, ExplainedEvent, Finding
@@ -19,6 +19,34 @@ from schemas.errors import NotFound
 from schemas.events import Severity
 from schemas.rules import Action, RuleSummary
 from schemas.wire import iso
+
+PLAIN: Final = (
+    "id",
+    "rule_version",
+    "scope",
+    "scope_key",
+    "command_type",
+    "action",
+    "severity",
+    "details",
+    "caused_by",
+    "autonomy_epoch",
+    "resolved_by",
+    "finding",
+    "notes",
+    "cause",
+    "incident_id",
+    "acknowledged_by",
+)
+"""Columns that an event shows as they are."""
+
+MOMENTS: Final = (
+    *("timestamp", "due_at", "recorded_at"),
+    *("acknowledged_at", "resolved_at", "reopened_at"),
+)
+
+LISTED: Final = tuple(events.c[name] for name in (*PLAIN, *MOMENTS, "rule", "metrics", "resolved"))
+"""What lists read: not the evidence, which is most of a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,27 +96,39 @@ class EventShelf:
 
     def newest(self, *, limit: int, offset: int = 0) -> list[BreakerEvent]:
         """Return the newest *limit* events behind the newest *offset* ones, newest first."""
-        wanted = select(events).order_by(events.c.seq.desc()).limit(limit).offset(offset)
+        wanted = select(*LISTED).order_by(events.c.seq.desc()).limit(limit).offset(offset)
         return self._listed(wanted)
 
     def unresolved(self) -> list[BreakerEvent]:
         """Return all events that people have still to resolve, newest first."""
-        wanted = select(events).where(events.c.resolved == 0).order_by(events.c.seq.desc())
+        wanted = select(*LISTED).where(events.c.resolved == 0).order_by(events.c.seq.desc())
         return self._listed(wanted)
+
+    def unresolved_ids(self) -> list[str]:
+        """Return the ids of all events that people have still to resolve, oldest first."""
+        wanted = select(events.c.id).where(events.c.resolved == 0).order_by(events.c.seq)
+        return list(self._connection.execute(wanted).scalars())
+
+    def newest_id(self) -> str | None:
+        """Return the id of the newest event, or None before any."""
+        wanted = select(events.c.id).order_by(events.c.seq.desc()).limit(1)
+        found: str | None = self._connection.execute(wanted).scalar()
+        return found
 
     def between(self, start: datetime, end: datetime) -> list[BreakerEvent]:
         """Return the events that tripped in ``[start, end)``, oldest first."""
-        wanted = select(events).where(
-            events.c.timestamp >= iso(start), events.c.timestamp < iso(end)
-        )
+        wanted = select(*LISTED).where(*_tripped(start, end))
         return self._listed(wanted.order_by(events.c.seq))
 
     def newest_between(self, start: datetime, end: datetime, *, limit: int) -> list[BreakerEvent]:
         """Return the newest *limit* events that tripped in ``[start, end)``, newest first."""
-        wanted = select(events).where(
-            events.c.timestamp >= iso(start), events.c.timestamp < iso(end)
-        )
+        wanted = select(*LISTED).where(*_tripped(start, end))
         return self._listed(wanted.order_by(events.c.timestamp.desc()).limit(limit))
+
+    def count_between(self, start: datetime, end: datetime) -> int:
+        """Return how many events tripped in ``[start, end)``."""
+        wanted = select(func.count()).select_from(events).where(*_tripped(start, end))
+        return int(self._connection.execute(wanted).scalar_one())
 
     def count(self) -> int:
         """Return how many events there are."""
@@ -128,7 +168,7 @@ class EventShelf:
             .where(
                 events.c.command_type == command_type,
                 events.c.severity == severity.value,
-                events.c.caused_by.is_(None),
+                _is_trip(),
                 events.c.timestamp > iso(after),
                 events.c.timestamp <= iso(upto),
             )
@@ -141,7 +181,7 @@ class EventShelf:
             select(events.c.scope_key)
             .distinct()
             .where(
-                events.c.caused_by.is_(None),
+                _is_trip(),
                 events.c.timestamp > iso(after),
                 events.c.timestamp <= iso(upto),
             )
@@ -218,9 +258,23 @@ class EventShelf:
             )
         )
 
-    def _listed(self, wanted: Select[tuple[object, ...]]) -> list[BreakerEvent]:
+    def _listed(self, wanted: Select[Any]) -> list[BreakerEvent]:
         """Return the events that a query finds."""
         return [_event(row) for row in self._connection.execute(wanted).mappings()]
+
+
+def _tripped(start: datetime, end: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions on events that tripped in ``[start, end)``."""
+    return events.c.timestamp >= iso(start), events.c.timestamp < iso(end)
+
+
+def _is_trip() -> ColumnElement[bool]:
+    """Return the condition on events that no escalation raised.
+
+    Nearly all are trips, and ``IS NULL`` would make SQLite walk through the index of causes
+    instead of the few minutes that are asked for.
+    """
+    return func.coalesce(events.c.caused_by, "") == ""
 
 
 def _row(event: ExplainedEvent) -> dict[str, Any]:
@@ -250,31 +304,9 @@ def _row(event: ExplainedEvent) -> dict[str, Any]:
 
 def _fields(row: RowMapping) -> dict[str, Any]:
     """Return the fields that every view of an event has."""
-    moments = (
-        *("timestamp", "due_at", "recorded_at"),
-        *("acknowledged_at", "resolved_at", "reopened_at"),
-    )
-    plain = (
-        "id",
-        "rule_version",
-        "scope",
-        "scope_key",
-        "command_type",
-        "action",
-        "severity",
-        "details",
-        "caused_by",
-        "autonomy_epoch",
-        "resolved_by",
-        "finding",
-        "notes",
-        "cause",
-        "incident_id",
-        "acknowledged_by",
-    )
     return {
-        **{name: row[name] for name in plain},
-        **{name: read_moment(row[name]) if row[name] else None for name in moments},
+        **{name: row[name] for name in PLAIN},
+        **{name: read_moment(row[name]) if row[name] else None for name in MOMENTS},
         "rule": RuleSummary.model_validate_json(row["rule"]),
         "metrics": json.loads(row["metrics"]),
         "resolved": row["resolved"] == 1,
