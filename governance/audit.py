@@ -125,6 +125,10 @@ class ChainReport(Wire):
     problem: str | None = None
 
 
+_spell: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+"""Writes JSON; made once, since long chains are verified."""
+
+
 def canonical(facts: Mapping[str, Any] | None) -> str | None:
     """Return *facts* as JSON with one spelling, or None for None."""
     if facts is None:
@@ -136,7 +140,7 @@ def canonical(facts: Mapping[str, Any] | None) -> str | None:
 
 def chained(previous: str, row: tuple[int, str, str, str, str, str | None, str | None]) -> str:
     """Return the hash of *row* (all but its two hashes) after the hash *previous*."""
-    text = json.dumps([*row, previous], separators=(",", ":"), ensure_ascii=False)
+    text = _spell([*row, previous])
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
