@@ -1,6 +1,7 @@
 """Follows readiness, once a minute, so that its history says when something moved.
 
-It also keeps the minutes of the metrics summed up, and from growing without end.
+It also keeps the minutes of the metrics summed up, and from growing without end, and verifies
+the audit chain before anybody has to wait for that.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class ReadinessWatch:
         self._is_stopping = is_stopping
 
     def turn(self) -> None:
-        """Look after the minutes, wait for one, then assess.
+        """Look after the minutes and the chain, wait for a minute, then assess.
 
         Raises:
             Unavailable: the database is busy or away; the next turn tries again.
@@ -39,6 +40,7 @@ class ReadinessWatch:
         sum_up_minutes(self._desk)
         drop_old_minutes(self._desk)
         latest_assessment(self._desk)
+        self._desk.chain.renew(self._desk.store, self._desk.clock())
         self._wait(EVERY)
         if not self._is_stopping():
             follow_readiness(self._desk)

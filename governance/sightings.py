@@ -10,10 +10,13 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from governance.audit import ChainReport, Checkpoint, verify_chain
-from governance.store import Unit
+from governance.store import Store, Unit
 
 ANEW: Final = timedelta(days=1)
 """After this long the chain is verified from its first row again: old rows may be edited too."""
+
+AHEAD: Final = timedelta(hours=1)
+"""How long before that is due the watch does it, so that nobody who asks waits for it."""
 
 
 class Scrapes:
@@ -32,20 +35,43 @@ class ChainWatch:
 
     The row that was the head then is looked at again. Once a day, and for as long as anything
     is wrong, the whole chain is verified.
+
+    ``turn`` is held from before the database is looked at: a view that is older than the head
+    which another thread has just seen would read as a tail that was cut off.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self.turn = threading.RLock()
         self._head: Checkpoint | None = None
         self._anew_at: datetime | None = None
 
     def verify(self, unit: Unit, now: datetime) -> ChainReport:
         """Return whether the audit log that *unit* sees is as it was written."""
-        with self._lock:
+        with self.turn:
             report = self._continued(unit, now) or self._anew(unit, now)
             if report.intact:
                 self._head = Checkpoint(report.head_seq, report.head_hash)
             return report
+
+    def renew(self, store: Store, now: datetime) -> None:
+        """Verify the whole chain before that is due, while others go on with what is known.
+
+        The first time there is nothing to go on with, and they wait.
+
+        Raises:
+            Unavailable: the database does not answer.
+        """
+        with self.turn:
+            head, due = self._head, self._anew_at
+            if head is None or due is None:
+                with store.reading() as unit:
+                    self.verify(unit, now)
+                return
+        if now >= due - AHEAD:
+            with store.reading() as unit:
+                report = verify_chain(unit.audit.rows(), head)
+            with self.turn:
+                self._anew_at = now + ANEW if report.intact else None
 
     def _continued(self, unit: Unit, now: datetime) -> ChainReport | None:
         """Verify the rows since the last time; None if the whole must be verified."""

@@ -98,6 +98,8 @@ def assessed_now(desk: Desk) -> Assessment:
         phase_start = unit.autonomy.load().phase_start_date
     recent = desk.measure(now - MONTH, now)
     phase_long = desk.measure(*incident_period(phase_start, now))
+    with desk.chain.turn, desk.store.reading() as unit:
+        chain = desk.chain.verify(unit, now)
     with desk.store.reading() as unit:
         state, newest = unit.autonomy.load(), unit.rules.newest_of_all().values()
         live = [version.rule for version in newest if version.rule and version.rule.enabled]
@@ -109,7 +111,7 @@ def assessed_now(desk: Desk) -> Assessment:
             rules=len(live),
             lowering_rules=sum(rule.action is not Action.ALERT_ONLY for rule in live),
             scraped_at=desk.scrapes.last,
-            chain=desk.chain.verify(unit, now),
+            chain=chain,
             unresolved=unit.events.count_unresolved(),
         )
         return _scored(unit, facts, now)

@@ -17,6 +17,7 @@ from governance.desk import Desk
 from governance.readiness import Assessment
 from governance.sightings import ChainWatch
 from governance.store import Store
+from governance.store.audit import AuditShelf
 from governance.store.engine import open_engine
 from rules.escalation_reference import decide
 from schemas.errors import BadRequest, NotFound, Refused
@@ -293,6 +294,46 @@ def test_the_chain_is_verified_anew_only_once_a_day(desk: Desk) -> None:
         head = unit.audit.head().seq
 
     assert seen == [0, head, head, 0]
+
+
+def test_nobody_waits_for_the_whole_chain(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The watch verifies it ahead: at the start, and an hour before a day is over."""
+    watch = ChainWatch()
+    seen: list[int] = []
+    rows = AuditShelf.rows
+
+    def counted(self: AuditShelf, *, after: int = 0) -> Iterator[tuple[object, ...]]:
+        seen.append(after)
+        return rows(self, after=after)
+
+    monkeypatch.setattr(AuditShelf, "rows", counted)
+    for hours in (0, 1, 23.5):
+        watch.renew(desk.store, NOON + timedelta(hours=hours))
+    with desk.store.reading() as unit:
+        head = unit.audit.head().seq
+        assert watch.verify(unit, NOON + timedelta(hours=25)).intact
+
+    assert seen == [0, 0, head]
+
+
+def test_an_old_row_that_was_edited_is_found_ahead(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks next is told, although the newest rows are as they were."""
+    watch = ChainWatch()
+    watch.renew(desk.store, NOON)
+    rows = AuditShelf.rows
+
+    def edited(self: AuditShelf, *, after: int = 0) -> Iterator[tuple[object, ...]]:
+        for row in rows(self, after=after):
+            yield (row[0], row[1], "mallory", *row[3:]) if row[0] == 1 else row
+
+    monkeypatch.setattr(AuditShelf, "rows", edited)
+    watch.renew(desk.store, NOON + timedelta(hours=23.5))
+    with desk.store.reading() as unit:
+        report = watch.verify(unit, NOON + timedelta(hours=23.6))
+
+    assert report.broken_at == 1
 
 
 def test_a_cut_tail_is_noticed_at_once(database_url: str) -> None:
