@@ -1,6 +1,6 @@
 """The application: the layers around every request, and the routes.
 
-    SafeHeaders ─ Heads ─ Traffic ─ Guard ─ Failures ─ Gate ─ Bodies ─ Replays ─ routes
+    SafeHeaders ─ Heads ─ Traffic ─ Guard ─ Failures ─ Gate ─ Bodies ─ Lanes ─ Replays ─ routes
 
 From outside inwards: every answer is dressed, every request counted, the foreign and the
 unknown and the oversized turned away before a route sees them, and what nobody foresaw caught.
@@ -21,6 +21,7 @@ from api.exposition import GovernanceMetrics
 from api.failures import Failures, add_failures
 from api.guard import Guard
 from api.headers import Heads, SafeHeaders
+from api.lanes import Lanes
 from api.live import Live
 from api.openapi import document_of, operation_id
 from api.replays import Replays
@@ -96,6 +97,7 @@ def _add_layers(app: FastAPI, service: StateService, settings: Settings) -> None
     """Put the layers around the routes, the innermost first."""
     prefix = settings.metrics_prefix.removesuffix("governance_")
     app.add_middleware(Replays, desk=service.desk)
+    app.add_middleware(Lanes)
     app.add_middleware(Bodies)
     app.add_middleware(Gate, desk=service.desk, settings=settings)
     app.add_middleware(Failures)

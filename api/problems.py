@@ -171,6 +171,12 @@ KINDS: Final[dict[str, Kind]] = {
         "The log has the details under the `requestId`; the request may be repeated.",
     ),
     "error": Kind(500, "Something went wrong", "The log has the details."),
+    "disk_full": Kind(
+        503,
+        "The database's disk is full",
+        "Make room on it. Meanwhile only a rollback, the kill switch and automatic reverts are "
+        "written; the page on operations says how.",
+    ),
     "unavailable": Kind(
         503, "A part does not answer", "Repeat the request after `Retry-After` seconds."
     ),

@@ -16,8 +16,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.auth.gate import CALLER, NOBODY
 from api.failures import answer_to
 from api.guard import SAFE_METHODS
+from api.lanes import LOWERING
 from governance import handlers
 from governance.desk import Desk
+from governance.handlers.insistence import insist
 from governance.replays import Answer, Asked, fingerprint
 from schemas.errors import BadRequest, GovernanceError, Unavailable
 from schemas.wire import MAX_TEXT
@@ -46,7 +48,7 @@ class Replays:
         first = await receive()
         try:
             asked = _asked(scope, key, first.get("body", b""))
-            kept = await run_in_threadpool(handlers.begin_request, self._desk, asked)
+            kept = await run_in_threadpool(self._begin, asked, scope["path"])
         except GovernanceError as error:
             await answer_to(error, path=scope["path"])(scope, receive, send)
             return
@@ -54,6 +56,12 @@ class Replays:
             await _send_again(kept, send)
         else:
             await self._work(asked, scope, _once(first, receive), send)
+
+    def _begin(self, asked: Asked, path: str) -> Answer | None:
+        """Return the answer that was kept, if any; a lowering waits for it as for its own act."""
+        if path in LOWERING:
+            return insist(lambda: handlers.begin_request(self._desk, asked, lowers=True))
+        return handlers.begin_request(self._desk, asked)
 
     async def _work(self, asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the route answer, keep the answer, then send it.

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -23,6 +23,7 @@ from pydantic import ValidationError
 from governance.desk import Desk
 from governance.frontier import Frontiers
 from governance.handlers import Position, apply_actions
+from governance.handlers.insistence import insist
 from governance.kafka_reader import KafkaReader, Pulse
 from schemas.actions import DECISION, BreakerAction
 from schemas.errors import BadRecord
@@ -39,6 +40,9 @@ BATCH: Final = 100
 
 RARELY: Final = 60.0
 """Seconds after which frontiers alone move the stored offset."""
+
+FOR_EVER: Final = timedelta(days=365)
+"""What was read is applied before anything else is done, however long the database is held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +65,17 @@ class Counted:
 class ActionConsumer:
     """Takes turns at reading ``breaker-actions`` and applying what it says."""
 
-    def __init__(self, desk: Desk, bootstrap_servers: str, frontiers: Frontiers) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        bootstrap_servers: str,
+        frontiers: Frontiers,
+        *,
+        is_stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._desk = desk
         self._servers = bootstrap_servers
+        self._is_stopping = is_stopping
         self._topic = desk.settings.topic(BREAKER_ACTIONS.name)
         self._frontiers = frontiers
         self._reader: KafkaReader | None = None
@@ -81,8 +93,12 @@ class ActionConsumer:
     def turn(self) -> None:
         """Read what is new and apply it, in one transaction.
 
+        What was read waits for the database here, so that a revert takes effect as soon as a
+        lock is gone, and not when this thread has opened Kafka anew.
+
         Raises:
-            Unavailable: the database is busy or away; the next turn reads the same again.
+            Unavailable: the database is busy or away, and nothing was read or we are asked to
+                stop; the next turn reads the same again.
             KafkaError: Kafka does not answer.
         """
         reader = self._reader or self._open()
@@ -126,8 +142,11 @@ class ActionConsumer:
         """Apply *actions* and remember how far the topic was read."""
         if self._next is None:
             return
-        applied = apply_actions(
-            self._desk, actions, position=Position(self._topic, PARTITION, self._next)
+        position = Position(self._topic, PARTITION, self._next)
+        applied = insist(
+            lambda: apply_actions(self._desk, actions, position=position),
+            patience=FOR_EVER,
+            is_stopping=self._is_stopping,
         )
         self._saved_at = time.monotonic()
         self.counted.applied += applied.new

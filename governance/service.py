@@ -29,6 +29,7 @@ from governance.metrics import PeriodMetrics
 from governance.outbox import OutboxRelay
 from governance.readiness_watch import ReadinessWatch
 from governance.store import Store
+from governance.store_keeper import StoreKeeper
 from governance.tallies import TallyConsumer
 from rules.escalation import EscalationEngine
 from schemas.errors import BadSetting, GovernanceError
@@ -74,7 +75,12 @@ class StateService:
         )
         self.feed = Feed(self.store)
         self._servers = settings.kafka_bootstrap_servers
-        self.consumer = ActionConsumer(self.desk, self._servers, self.frontiers)
+        self.consumer = ActionConsumer(
+            self.desk,
+            self._servers,
+            self.frontiers,
+            is_stopping=lambda: self._applying.is_stopping,
+        )
         self.tallies = TallyConsumer(self.desk, self._servers)
         self._make_loops()
 
@@ -102,6 +108,8 @@ class StateService:
         )
         cycle = CycleWatch(self.desk, wait=lambda seconds: self._cycling.wait(seconds))
         self._cycling = Loop("cycle", cycle.turn)
+        keeper = StoreKeeper(self.store, wait=lambda seconds: self._keeping.wait(seconds))
+        self._keeping = Loop("keeper", keeper.turn)
         self._loops = (
             self._applying,
             self._tallying,
@@ -109,6 +117,7 @@ class StateService:
             self._assessing,
             self._climbing,
             self._cycling,
+            self._keeping,
             self._relaying,
         )
 
@@ -202,9 +211,9 @@ class StateService:
         except GovernanceError as error:
             return Check(status=Health.UNHEALTHY, message=str(error))
         taken = milliseconds(timedelta(seconds=time.monotonic() - began))
-        writing = [loop.trouble for loop in self._loops if "database" in (loop.trouble or "")]
-        if writing:
-            return Check(status=Health.DEGRADED, message=writing[0], latency=taken)
+        trouble = self.store.trouble
+        if trouble is not None:
+            return Check(status=Health.DEGRADED, message=str(trouble), latency=taken)
         return Check(status=Health.HEALTHY, latency=taken)
 
     def _kafka(self) -> Check:
@@ -213,7 +222,7 @@ class StateService:
         if pulse is None or time.monotonic() - pulse.at > STALE:
             return Check(
                 status=Health.UNHEALTHY,
-                message=self._applying.trouble or "Kafka does not answer",
+                message=self._applying.trouble or self._held() or "Kafka does not answer",
                 bootstrap_servers=self._servers,
             )
         return Check(
@@ -221,6 +230,11 @@ class StateService:
             latency=milliseconds(timedelta(seconds=pulse.latency)),
             bootstrap_servers=self._servers,
         )
+
+    def _held(self) -> str | None:
+        """Return what keeps the thread that reads Kafka from asking it, if anything does."""
+        trouble = self.store.trouble
+        return None if trouble is None else f"is not read until the database is free: {trouble}"
 
     def _stream(self) -> Check:
         """Say whether the judges see what executors do, and whether their actions arrive."""

@@ -12,6 +12,7 @@
     ├── NotPermitted      the caller may not (403)
     ├── TooManyRequests   this caller has asked too often (429)
     └── Unavailable       not now; retry later (503)
+        └── DiskFull      ... until somebody makes room
 
 Errors carry values; the sentence is built from them. ``code`` is stable and public: it names
 the documentation page and the problem type.
@@ -361,3 +362,12 @@ class Unavailable(GovernanceError):
         self.detail = detail
         self.retry_after = retry_after
         super().__init__(f"{part}: {detail}")
+
+
+class DiskFull(Unavailable):
+    """The database has no room left; only what lowers autonomy may still be written."""
+
+    code = "disk_full"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("database", detail, retry_after=10)

@@ -55,7 +55,7 @@ def apply_actions(
         Unavailable: the database is busy or away; nothing was applied.
     """
     now = desk.clock()
-    with desk.store.writing() as unit:
+    with desk.store.writing(lowers=True) as unit:
         new = sum(_apply(desk, unit, action, now) for action in actions)
         if position is not None:
             unit.offsets.save(position.topic, position.partition, position.next_offset)

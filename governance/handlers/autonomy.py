@@ -110,7 +110,7 @@ def _severity(incident_id: str | None) -> Severity:
 def _roll_back(desk: Desk, target: Phase, cause: Cause) -> GovernanceState:
     """Roll back once."""
     now = desk.clock()
-    with desk.store.writing() as unit:
+    with desk.store.writing(lowers=True) as unit:
         before = present_autonomy(desk, unit, now)
         after = _rolled_back(unit, before, target, now)
         change_autonomy(desk, unit, before=before, after=after, cause=cause, now=now)

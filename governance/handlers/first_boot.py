@@ -35,6 +35,9 @@ def create(desk: Desk, environment: Mapping[str, str] = NO_FLAGS) -> bool:
     Raises:
         Unavailable: the database is busy or away.
     """
+    with desk.store.reading() as unit:
+        if unit.autonomy.is_there() and unit.readiness.checklist():
+            return False  # without a write: a service must start on a full disk too
     now = desk.clock()
     with desk.store.writing() as unit:
         is_new = not unit.autonomy.is_there()

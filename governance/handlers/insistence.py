@@ -19,19 +19,25 @@ PAUSE: Final = 0.2
 """Seconds between two tries; together with the database's own wait well below two."""
 
 
-def insist(lower: Callable[[], Result], *, patience: timedelta = PATIENCE) -> Result:
-    """Return what *lower* returns, trying again while the database is busy or away.
+def insist(
+    lower: Callable[[], Result],
+    *,
+    patience: timedelta = PATIENCE,
+    is_stopping: Callable[[], bool] = lambda: False,
+) -> Result:
+    """Return what *lower* returns, trying again while the database is busy, away or full.
 
     A lowering therefore takes effect as soon as the lock is gone, without anybody asking again.
 
     Raises:
-        Unavailable: it still was after *patience*; nothing was lowered.
+        Unavailable: it still was after *patience*, or as we were asked to stop; nothing was
+            lowered.
     """
     deadline = time.monotonic() + patience.total_seconds()
     while True:
         try:
             return lower()
         except Unavailable:
-            if time.monotonic() >= deadline:
+            if time.monotonic() >= deadline or is_stopping():
                 raise
             threading.Event().wait(PAUSE)

@@ -45,7 +45,7 @@ def pull_kill_switch(desk: Desk, *, reason: str, by: str) -> Killed:
 def _pull(desk: Desk, *, reason: str, by: str) -> Killed:
     """Pull once."""
     now = desk.clock()
-    with desk.store.writing() as unit:
+    with desk.store.writing(lowers=True) as unit:
         before = present_autonomy(desk, unit, now)
         known = known_command_types(desk.settings.phase_whitelists)
         known |= {*before.command_whitelist, *unit.rule_records.types_seen(now - RECENT)}

@@ -7,10 +7,10 @@ from governance.replays import ABANDONED, KEPT, Answer, Asked
 from schemas.errors import KeyInFlight, KeyReused
 
 
-def begin_request(desk: Desk, asked: Asked) -> Answer | None:
+def begin_request(desk: Desk, asked: Asked, *, lowers: bool = False) -> Answer | None:
     """Return the answer that *asked* got before, or None if it is to be worked on now.
 
-    Keys older than a day are freed first.
+    Keys older than a day are freed first. A request that *lowers* autonomy goes before others.
 
     Raises:
         KeyReused: the key was used for another request.
@@ -18,7 +18,7 @@ def begin_request(desk: Desk, asked: Asked) -> Answer | None:
         Unavailable: the database is busy or away.
     """
     now = desk.clock()
-    with desk.store.writing() as unit:
+    with desk.store.writing(lowers=lowers) as unit:
         unit.replays.prune(now - KEPT)
         found = unit.replays.find(asked)
         if found is not None:

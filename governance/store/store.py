@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
+from typing import Final
 
 from sqlalchemy import Connection
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from governance.store import migrate
+from governance.store.ballast import Ballast
 from governance.store.engine import BUSY, WRITING, open_engine
+from governance.store.turns import Turns
 from governance.store.unit import Unit
-from schemas.errors import Unavailable
+from schemas.errors import DiskFull, Unavailable
 
-log = logging.getLogger(__name__)
+FULL: Final = (10, 13)
+"""SQLite's codes for a write that failed: for lack of room, of quota, or of a healthy disk."""
+
+POSTGRES_FULL: Final = "53100"
+"""PostgreSQL's code for the same."""
+
+ONLY_LOWERING: Final = "the disk is full: only what lowers autonomy is written until there is room"
 
 
 class Store:
     """One database; safe to use from any thread.
 
     Writers of this process queue for each other and then for those of other processes, for
-    *patience* each at most. Readers never wait for a writer.
+    *patience* each at most; what lowers autonomy goes first. Readers never wait for a writer.
+    `trouble` says why the last write failed, or is None.
 
     Transactions nest: within `writing`, the same thread's `writing` and `reading` join it, so
     that handlers can be put together and still happen as one or not at all.
@@ -33,7 +44,9 @@ class Store:
     def __init__(self, url: str, *, patience: timedelta = BUSY) -> None:
         self._patience = patience
         self._engine = open_engine(url, patience)
-        self._turn = threading.Lock()
+        self._turns = Turns()
+        self.ballast = _ballast(url)
+        self.trouble: Unavailable | None = None
         self._listeners: list[Callable[[], None]] = []
         self._present = threading.local()
 
@@ -44,6 +57,16 @@ class Store:
             BadSetting: a newer version of this product made the database.
             Unavailable: the database does not answer.
         """
+        try:
+            self._upgrade()
+        except DiskFull:
+            # Even to open a database takes some pages.
+            if self.ballast is None or not self.ballast.release():
+                raise
+            self._upgrade()
+
+    def _upgrade(self) -> None:
+        """Bring the tables to the newest form."""
         with _translated():
             migrate.upgrade(self._engine)
 
@@ -52,34 +75,74 @@ class Store:
         self._listeners.append(listener)
 
     @contextmanager
-    def writing(self) -> Iterator[Unit]:
+    def writing(self, *, lowers: bool = False) -> Iterator[Unit]:
         """Give a transaction that is committed at the end, or undone if anything is raised.
+
+        What *lowers* autonomy takes the next turn, and on a full disk the ballast: where it
+        meets `DiskFull`, there may be room when it tries again.
 
         Raises:
             Unavailable: another writer held the database for too long, or it does not answer;
                 nothing was written.
+            DiskFull: there is no room; nothing was written.
         """
         if (joined := self._joined()) is not None:
             yield joined
             return
-        if not self._turn.acquire(timeout=self._patience.total_seconds()):
-            raise Unavailable("database", "another request is writing")
-        try:
-            with _translated(), self._engine.connect() as connection:
-                connection = connection.execution_options(**{WRITING: True})
-                with connection.begin():
-                    self._present.unit = Unit(connection)
-                    yield self._present.unit
-        finally:
-            self._present.unit = None
-            self._turn.release()
+        with self._watched(lowers=lowers), self._turns.take(self._patience, lowers=lowers):
+            if self.ballast and self.ballast.is_released and not lowers:
+                raise DiskFull(ONLY_LOWERING)
+            with self._transaction() as unit:
+                yield unit
+        self.trouble = None
         for listener in self._listeners:
             listener()
+
+    def probe(self) -> None:
+        """Look whether the database could be written, and hold room ready for a lowering.
+
+        Raises:
+            Unavailable: it could not.
+        """
+        with self._watched(lowers=False), self._turns.take(self._patience):
+            with self._transaction():
+                pass
+            if self.ballast and not self.ballast.fill():
+                raise DiskFull(ONLY_LOWERING)
+            if not isinstance(self.trouble, DiskFull) or self._has_room():
+                self.trouble = None
+
+    def _has_room(self) -> bool:
+        """Whether a disk that was full has room again; a server's disk is known by writing."""
+        return self.ballast is not None and self.ballast.has_room()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Unit]:
+        """Give a transaction of the one writer."""
+        with _translated(), self._engine.connect() as connection:
+            connection = connection.execution_options(**{WRITING: True})
+            with connection.begin():
+                self._present.unit = Unit(connection)
+                try:
+                    yield self._present.unit
+                finally:
+                    self._present.unit = None
 
     def _joined(self) -> Unit | None:
         """Return the unit that this thread is writing in, or None."""
         found: Unit | None = getattr(self._present, "unit", None)
         return found
+
+    @contextmanager
+    def _watched(self, *, lowers: bool) -> Iterator[None]:
+        """Remember what a write failed of; give up the ballast for one that *lowers*."""
+        try:
+            yield
+        except Unavailable as error:
+            self.trouble = error
+            if lowers and self.ballast and isinstance(error, DiskFull):
+                self.ballast.release()
+            raise
 
     @contextmanager
     def reading(self) -> Iterator[Unit]:
@@ -119,14 +182,31 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError, PoolTimeout) as error:
-        raise Unavailable("database", _reason(error)) from error
+        raise _unavailable(error) from error
     except DBAPIError as error:
         if not error.connection_invalidated:
             raise
-        raise Unavailable("database", _reason(error)) from error
+        raise _unavailable(error) from error
+
+
+def _unavailable(error: Exception) -> Unavailable:
+    """Return what *error* means to whoever asked."""
+    said = error.orig if isinstance(error, DBAPIError) else None
+    code = getattr(said, "sqlite_errorcode", 0) & 0xFF  # without what is said more exactly
+    if code in FULL or getattr(said, "sqlstate", None) == POSTGRES_FULL:
+        return DiskFull(_reason(error))
+    return Unavailable("database", _reason(error))
 
 
 def _reason(error: Exception) -> str:
     """Return what the database said, on one line and without the statement."""
     said = error.orig if isinstance(error, DBAPIError) else error
     return str(said).splitlines()[0][:200] if str(said) else type(said).__name__
+
+
+def _ballast(url: str) -> Ballast | None:
+    """Return the ballast of a database that is a file of ours."""
+    address = make_url(url)
+    if address.get_backend_name() != "sqlite" or address.database in (None, "", ":memory:"):
+        return None
+    return Ballast(Path(str(address.database)))

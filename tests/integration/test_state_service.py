@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -27,6 +28,7 @@ from schemas.settings import Settings
 from schemas.tallies import Column, Cut, Cuts, Row
 from schemas.topics import ALERTS, BREAKER_ACTIONS, RULES, STATE, TALLIES
 from schemas.wire import Wire, to_ms
+from tests.database_holder import held
 from tests.desks import revert, settings_for, trip
 
 pytestmark = pytest.mark.integration
@@ -204,6 +206,43 @@ def test_a_locked_database_loses_no_action(
     eventually(lambda: service.consumer.counted.applied == 1)
     assert handlers.show_state(service.desk).autonomy_epoch == 2
     eventually(lambda: service.health()["database"].status is Health.HEALTHY)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("seconds", [12, pytest.param(60, marks=pytest.mark.chaos)])
+def test_a_revert_waits_at_a_lock_and_takes_effect_when_it_is_gone(
+    service: StateService, settings: Settings, producer: Any, seconds: float
+) -> None:
+    """However long another process holds on, the offset stands, health says why, nothing is lost.
+
+    The thread waits with what it read: it need not open Kafka anew once the lock is gone.
+    """
+    eventually(lambda: service.consumer.pulse is not None and is_published(service))
+    reader, before = service.consumer._reader, stored_offset(service)
+    actions = [trip(f"T{number}") for number in range(5)] + [revert()]
+    with held(settings.sql_url) as holder:
+        publish(producer, settings, *actions)
+        began = time.monotonic()
+        eventually(lambda: service.health()["database"].status is Health.DEGRADED)
+        time.sleep(max(0.0, began + seconds - time.monotonic()))
+        assert "database is locked" in str(service.health()["database"].message)
+        assert stored_offset(service) == before
+        assert handlers.show_state(service.desk).autonomy_epoch == 1
+        released = holder.release()
+        eventually(lambda: service.consumer.counted.applied == len(actions))
+    sys.stdout.write(f"\nin force {time.monotonic() - released:.2f} s after the lock was gone\n")
+    assert service.consumer._reader is reader
+    assert stored_offset(service) == (before or 0) + len(actions)
+    acts = [row.act for row in handlers.list_audit(service.desk, limit=50)]
+    assert acts.count("trip.applied") == len(actions)
+    assert "phase.reverted" in acts
+    eventually(lambda: service.health()["database"].status is Health.HEALTHY)
+
+
+def stored_offset(service: StateService) -> int | None:
+    """Return the offset of breaker-actions that the database holds."""
+    with service.store.reading() as unit:
+        return unit.offsets.next_offset(service.settings.topic(BREAKER_ACTIONS.name), 0)
 
 
 def test_tallies_become_metrics_at_once_and_once(settings: Settings, producer: Any) -> None:
