@@ -150,7 +150,7 @@ def opposite(tree: Tree) -> Tree:
 
 # --------------------------------------------------------------------------------------- rules
 
-ACTIONS = ["alert_only", "alert_only", "alert_only", "pause_command_type", "revert_to_l3"]
+ACTIONS = ["alert_only", "alert_only", "pause_command_type", "revert_to_l3"]
 SEVERITIES = ["low", "medium", "high", "critical"]
 WINDOWS = ["5s", "10s", "20s", "15m", "901s", "1h"]
 LENGTHS = ["0s", "0s", "1s", "5s", "20s"]
@@ -225,7 +225,7 @@ def changed(random: Random, old: Draft) -> Draft:
                 again = new.recover and mutated(random, new.recover)
                 new = replace(new, recover=again or recovery(random, new.condition))
             case _:
-                name = random.choice(NAMES)
+                name = random.choice([*NAMES, "window", "minSamples"])
                 new = replace(new, fields=new.fields | {name: field(random, name)})
     return new
 
@@ -241,9 +241,15 @@ def checked(random: Random, one: Draft) -> Rule | None:
 
 
 def pair(random: Random) -> tuple[Rule, Rule] | None:
-    """Draw two rules, mostly near to each other."""
+    """Draw two rules: unrelated, of two windows, or near to each other in some other way."""
     one = draft(random)
-    other = draft(random) if random.random() < 0.1 else changed(random, one)
+    match random.randrange(10):
+        case 0:
+            other = draft(random)
+        case 1 | 2:
+            other = replace(one, fields=one.fields | {"window": field(random, "window")})
+        case _:
+            other = changed(random, one)
     before, after = checked(random, one), checked(random, other)
     return None if before is None or after is None else (before, after)
 
