@@ -21,7 +21,7 @@ from governance.desk import Desk
 from governance.feed import Feed
 from governance.store.outbox import OutboxRow
 from schemas.alerts import Alert
-from schemas.errors import Unavailable
+from schemas.errors import NotAuthenticated, Unavailable
 from schemas.governance import STATE_TOPIC, GovernanceState, StateRecord
 from schemas.topics import ALERTS, STATE
 
@@ -79,29 +79,34 @@ class Live:
         finally:
             self._seats -= 1
 
-    async def follow(self, seen: int | None) -> AsyncIterator[ServerSentEvent]:
+    async def follow(
+        self, seen: int | None, check: Callable[[], None] = lambda: None
+    ) -> AsyncIterator[ServerSentEvent]:
         """Yield the state as it is, or what came after number *seen*; then all that comes.
 
-        Ends when the application does, or when the database does not answer: whoever follows
-        comes back with the last number that it has.
+        *check* is asked before anything new is told, and raises once the follower may no longer
+        be told. Ends then, when the application does, or when the database does not answer:
+        whoever follows comes back with the last number that it has.
         """
-        with suppress(Unavailable):
+        with suppress(Unavailable, NotAuthenticated):
             last = await run_in_threadpool(self._feed.last)
             if seen is None or seen > last:
                 yield await run_in_threadpool(self._snapshot, last)
                 seen = last
-            async for row in self._after(seen):
+            async for row in self._after(seen, check):
                 event = event_of(row, self._desk)
                 if event is not None:
                     yield event
 
-    async def _after(self, position: int) -> AsyncIterator[OutboxRow]:
+    async def _after(self, position: int, check: Callable[[], None]) -> AsyncIterator[OutboxRow]:
         """Yield the news behind *position*, waiting for more at the end."""
         while not self._is_closed:
             moved = self._moved  # before reading: a commit while we read is not missed
             rows = await run_in_threadpool(
                 self._feed.after, position, topics=(ALERTS.name, STATE.name)
             )
+            if rows:
+                await run_in_threadpool(check)
             for row in rows:
                 position = row.seq
                 yield row

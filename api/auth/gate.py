@@ -9,6 +9,7 @@ route it is, so that is asked in `check_route`, before anything of the route run
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Final
 
 from anyio import CapacityLimiter, to_thread
@@ -31,6 +32,9 @@ from schemas.settings import Settings
 
 CALLER: Final = "governance.caller"
 """In the scope of a request: who asks."""
+
+AGAIN: Final = "governance.again"
+"""In the scope of a request: what checks its proof again, for answers that outlast one."""
 
 NOBODY: Final = Caller("nobody", frozenset(), Assurance.SELF_ASSERTED)
 """Who asks for what is public without saying who they are."""
@@ -88,13 +92,15 @@ class Gate:
         """Pass on whoever is known, or refuse."""
         if scope["type"] == "http":
             try:
-                scope[CALLER] = await self._caller(scope)
+                proof = None if self._is_open else _proof(Headers(scope=scope))
+                scope[CALLER] = await self._caller(scope, proof)
+                scope[AGAIN] = partial(self._check_again, proof)
             except GovernanceError as error:
                 await answer_to(error, path=scope["path"])(scope, receive, send)
                 return
         await self.app(scope, receive, send)
 
-    async def _caller(self, scope: Scope) -> Caller:
+    async def _caller(self, scope: Scope, proof: str | None) -> Caller:
         """Return who asks.
 
         Raises:
@@ -103,7 +109,6 @@ class Gate:
             Unavailable: what would tell does not answer.
         """
         peer = str((scope.get("client") or ("local",))[0])
-        proof = None if self._is_open else _proof(Headers(scope=scope))
         if proof is not None:
             caller = await self._known(proof, peer)
         else:
@@ -134,6 +139,16 @@ class Gate:
         self._wrong.give(peer)
         self._friends.meet(proof)
         return caller
+
+    def _check_again(self, proof: str | None) -> None:
+        """Check that *proof*, which has held, holds still.
+
+        Raises:
+            NotAuthenticated: it was revoked or has ended meanwhile.
+            Unavailable: what would tell does not answer.
+        """
+        if proof is not None:
+            self._again(proof)
 
     def _again(self, proof: str) -> Caller:
         """Return whom a friend's *proof* speaks for, if it still holds."""

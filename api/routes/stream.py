@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Header, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from api.asking import AskLive
+from api.auth.gate import AGAIN
 from api.headers import HEAD_FLAG
 from api.openapi import problems
 
@@ -38,9 +39,9 @@ async def stream(
 
     Server-sent events. The first is `governance.state`, the state as it is; each alert follows
     under its own type. A client that comes back with `Last-Event-ID` misses nothing of the last
-    day. A comment every 15 s keeps the connection open.
+    day. A comment every 15 s keeps the connection open. It ends with the token that opened it.
     """
     seen = int(last_event_id) if last_event_id and last_event_id.isdecimal() else None
     if HEAD_FLAG not in request.scope:
-        async for event in live.follow(seen):
+        async for event in live.follow(seen, request.scope[AGAIN]):
             yield event

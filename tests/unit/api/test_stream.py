@@ -13,8 +13,11 @@ import httpx2
 import pytest
 from fastapi import FastAPI, sse
 
+from api.app import create_app
 from api.live import FOLLOWERS, Live
 from api.server import Server, listening
+from governance import handlers
+from governance.callers import Role
 from governance.service import StateService
 from schemas.errors import Unavailable
 from schemas.settings import Settings
@@ -45,6 +48,13 @@ def _events(answer: httpx2.Response) -> Iterator[Event]:
 @pytest.fixture
 def server(app: FastAPI, settings: Settings) -> Iterator[str]:
     """Serve the application on a free port, and end in good order."""
+    with _served(app, settings) as url:
+        yield url
+
+
+@contextmanager
+def _served(app: FastAPI, settings: Settings) -> Iterator[str]:
+    """Serve *app* on a free port."""
     free = settings.model_copy(update={"port": 0})
     with listening(free) as listener:
         server = Server(app)
@@ -57,8 +67,10 @@ def server(app: FastAPI, settings: Settings) -> Iterator[str]:
 
 
 @contextmanager
-def _following(url: str, last: int | None = None) -> Iterator[Iterator[Event]]:
+def _following(url: str, last: int | None = None, *, token: str = "") -> Iterator[Iterator[Event]]:
     headers = {} if last is None else {"Last-Event-ID": str(last)}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
     with httpx2.stream("GET", url, headers=headers, timeout=20) as answer:
         assert answer.status_code == 200
         yield _events(answer)
@@ -117,6 +129,25 @@ def test_a_number_of_another_database_begins_anew(server: str, last: str) -> Non
     headers = [(b"Last-Event-ID", last.encode())]
     with httpx2.stream("GET", server, headers=headers, timeout=20) as answer:
         assert next(_events(answer)).name == "governance.state"
+
+
+def test_a_stream_ends_with_the_token_that_opened_it(
+    service: StateService, settings: Settings, trip: Trip
+) -> None:
+    """Whoever is shut out hears of nothing that happens afterwards."""
+    chosen = settings.model_copy(update={"auth": "token"})
+    token, spelling = handlers.create_token(service.desk, "anna", [Role.VIEWER], by="boot")
+    app = create_app(service, chosen)
+    with _served(app, chosen) as url, _following(url, token=spelling) as events:
+        next(events)
+        trip(command_type="BEFORE")
+        told = [next(events) for _ in range(3)]
+        handlers.revoke_token(service.desk, token.id, by="boot")
+        trip(command_type="AFTER")
+        rest = list(events)
+
+    assert len(told) == 3
+    assert rest == []
 
 
 def test_the_connection_is_kept_open(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
