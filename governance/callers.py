@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -70,6 +72,26 @@ class Caller:
 
 SOMEBODY_HERE: Final = Caller("operator", EVERYBODY, Assurance.SELF_ASSERTED)
 """Who asks while no authentication is configured: somebody on this machine, on their own word."""
+
+
+OURS: Final = frozenset({"system", "autonomy-governance-agent", "nobody"})
+"""Names under which the product itself acts, and which the audit log must not confuse."""
+
+WORD: Final = re.compile(r".*\((?:self_asserted|command line)\)", re.IGNORECASE | re.DOTALL)
+"""How the audit log marks whoever proved nothing to us."""
+
+
+def is_reserved(principal: str) -> bool:
+    """Return whether nobody may be called *principal*.
+
+    A person named as the cycle is would have asked for a proposal without having asked, and
+    could approve it.
+
+    >>> is_reserved("System "), is_reserved("operator (self_asserted)"), is_reserved("anna")
+    (True, True, False)
+    """
+    name = unicodedata.normalize("NFKC", principal).strip()
+    return name.casefold() in OURS or WORD.fullmatch(name) is not None
 
 
 def check_roles(roles: Iterable[Role], scopes: Iterable[Scope]) -> None:

@@ -24,7 +24,7 @@ from api.auth.oidc import JwtCheck
 from api.auth.rates import Rates
 from api.auth.tokens import TokenCheck
 from api.failures import answer_to
-from governance.callers import SOMEBODY_HERE, Assurance, Caller, Role
+from governance.callers import SOMEBODY_HERE, Assurance, Caller, Role, is_reserved
 from governance.desk import Desk
 from governance.tokens import PREFIX
 from schemas.errors import GovernanceError, NotAuthenticated, NotPermitted, Unavailable
@@ -65,6 +65,13 @@ class Checks:
             NotAuthenticated: nobody.
             Unavailable: what would tell does not answer.
         """
+        caller = self._caller(proof)
+        if is_reserved(caller.principal):
+            raise NotAuthenticated("the proof names us, and not somebody who asks")
+        return caller
+
+    def _caller(self, proof: str) -> Caller:
+        """Return whom *proof* speaks for by its own word."""
         if self._jwts is None:
             return self._tokens.caller(proof)
         if not proof.startswith(PREFIX):

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from governance.audit import Act
-from governance.callers import Role, Scope, check_roles
+from governance.callers import Role, Scope, check_roles, is_reserved
 from governance.desk import Desk
 from governance.token_hashes import hash_of, new_id, new_secret
 from governance.tokens import ApiToken, KeptToken, spell
@@ -33,6 +33,8 @@ def create_token(
     check_roles(roles, scopes)
     if not principal.isprintable() or not 0 < len(principal.strip()) <= MAX_TEXT:
         raise BadRequest("a principal needs a name that can be read", field="principal")
+    if is_reserved(principal):
+        raise BadRequest(f"{principal!r} is no person's name here", field="principal")
     now = desk.clock()
     shown = ApiToken(
         id=new_id(),

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import io
 import logging
+import sqlite3
 from datetime import timedelta
 
 import pytest
 from starlette.testclient import TestClient
 
+from api.auth.gate import NOBODY
 from governance import handlers
-from governance.callers import Role, Scope
+from governance.callers import SOMEBODY_HERE, Role, Scope
+from governance.handlers.lowering import SYSTEM
+from governance.proposals import PROPOSER
 from governance.service import StateService
+from schemas.errors import BadRequest
 from tests.unit.api.auth.conftest import Bearer
 
 APPROVE = "/api/governance/proposals/none/approve"
@@ -145,3 +150,24 @@ def test_a_token_lent_for_an_hour_is_no_longer_one_after_it(
     headers = {"Authorization": f"Bearer {spelling}"}
 
     assert _refusal(guarded, APPROVE, headers, **AS_LEAD) == "not_authenticated"
+
+
+@pytest.mark.parametrize(
+    "name", [SYSTEM, " System", PROPOSER, "ｓｙｓｔｅｍ", SOMEBODY_HERE.actor, NOBODY.principal]
+)
+def test_nobody_is_called_as_we_are(service: StateService, name: str) -> None:
+    """Else what they asked for would be the cycle's own, and theirs to approve."""
+    with pytest.raises(BadRequest, match="no person's name"):
+        handlers.create_token(service.desk, name, [Role.TECH_LEAD], by="boot")
+
+
+def test_a_token_of_before_that_is_called_as_we_are_lets_nobody_in(
+    guarded: TestClient, service: StateService
+) -> None:
+    """The name decides, whenever the token was made."""
+    token, spelling = handlers.create_token(service.desk, "anna", [Role.TECH_LEAD], by="boot")
+    with sqlite3.connect(service.settings.db_path) as database:
+        database.execute("UPDATE api_tokens SET principal = 'system' WHERE id = ?", (token.id,))
+    headers = {"Authorization": f"Bearer {spelling}"}
+
+    assert _refusal(guarded, "/api/governance/run-cycle", headers) == "not_authenticated"

@@ -211,6 +211,18 @@ def test_a_jwt_that_is_too_long_or_encrypted_is_refused(chosen: Settings) -> Non
             check.caller(text)
 
 
+def test_a_provider_cannot_name_somebody_as_we_are_named(
+    service: StateService, chosen: Settings
+) -> None:
+    """A subject of one's own choice is not a way to be the weekly cycle."""
+    app = create_app(service, chosen)
+    with TestClient(app, base_url=HOME) as client:
+        sent = [{"Authorization": f"Bearer {signed(sub=name)}"} for name in ("system", "anna")]
+        statuses = [client.get("/api/governance/state", headers=one).status_code for one in sent]
+
+    assert statuses == [401, 200]
+
+
 def test_a_provider_that_hangs_keeps_nobody_waiting_who_is_known(
     chosen: Settings, provider: Provider
 ) -> None:
