@@ -71,14 +71,15 @@ def resolve_event(
     critical or high event takes two: the answer is then 202 until a second person signs.
     """
     said = found or ResolveRequest()
+    event = handlers.explain_event(desk, event_id)
     wish = ResolveEvent(
         event_id=event_id,
+        about=f"{event.rule.name} for {event.scope}",
         finding=said.verdict,
         notes=said.notes,
         cause=said.cause,
         incident_id=said.incident_id,
     )
-    event = handlers.explain_event(desk, event_id)
     if event.resolved or event.severity not in GRAVE:
         return wish.carry(desk, by=actor)
     done = signing.do(wish)

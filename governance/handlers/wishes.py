@@ -47,12 +47,13 @@ class _Wish(Wire):
 
 
 class ResolveEvent(_Wish):
-    """Resolve a critical or high event."""
+    """Resolve a critical or high event; ``about`` says which to people."""
 
     ACT = "resolve_event"
     GRANT = "resolve_grave"
 
     event_id: str
+    about: str
     finding: Finding | None = None
     notes: str | None = None
     cause: str | None = None
@@ -60,7 +61,7 @@ class ResolveEvent(_Wish):
 
     def wording(self) -> Wording:
         """Return it in words."""
-        said = f"resolve the event {self.event_id}"
+        said = f"resolve {self.about}"
         said += f" as {self.finding}" if self.finding else ""
         reasons = ("it is critical or high", TWO_PEOPLE)
         return Wording(self.ACT, self.event_id, said, reasons, self.to_wire())

@@ -43,7 +43,7 @@ def wish(desk: Desk) -> ResolveEvent:
     """Return the wish to resolve an event that paused a command type."""
     action = trip(decided_at=NOON)
     handlers.apply_action(desk, action)
-    return ResolveEvent(event_id=action.id)
+    return ResolveEvent(event_id=action.id, about="a trip")
 
 
 def acts(desk: Desk) -> list[str]:
@@ -111,7 +111,7 @@ def test_a_rehearsal_leaves_nothing(desk: Desk, wish: ResolveEvent) -> None:
     desk.store.on_commit(lambda: told.append(None))
     rehearse(desk, wish)
     with pytest.raises(NotFound):
-        rehearse(desk, ResolveEvent(event_id="none"))
+        rehearse(desk, ResolveEvent(event_id="none", about="nothing"))
     with pytest.raises(Refused):
         rehearse(desk, ResumeType(command_type="SET_POWER", epoch=2))
 

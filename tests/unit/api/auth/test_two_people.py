@@ -81,6 +81,8 @@ def test_a_grave_event_is_resolved_by_two(
     event = trip()
     path = f"/api/circuit-breaker/events/{event}"
     act = waiting(guarded.post(f"{path}/resolve", headers=olga, json={"verdict": "drill"}))
+    (shown,) = guarded.get(ACTS, headers=anna).json()
+    assert shown["summary"] == "resolve Repeated Command Failures for SET_POWER as drill"
     assert guarded.get(path, headers=olga).json()["resolved"] is False
     answer = sign(guarded, act, anna).json()
 
