@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from bench import endurance, latency, memory, recovery, throughput
+from bench import endurance, latency, memory, operate, recovery, throughput
 from bench.machine import describe
 from bench.profile import profile
 from bench.report import Line, Result, show, write
@@ -24,6 +24,7 @@ MEASUREMENTS: Final[dict[str, tuple[Measure, Lines]]] = {
     "latency": (latency.measure, latency.lines),
     "recovery": (recovery.measure, recovery.lines),
     "memory": (memory.measure, memory.lines),
+    "operate": (operate.measure, operate.lines),
     "endurance": (endurance.measure, endurance.lines),
 }
 """In the order in which they run."""
@@ -67,7 +68,7 @@ def _measure(stages: dict[str, Stage], quick: bool) -> None:
 def _arguments() -> argparse.Namespace:
     """Return what the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="shorter runs, in about 6 minutes")
+    parser.add_argument("--quick", action="store_true", help="shorter runs, in about 12 minutes")
     parser.add_argument(
         "--only", action="append", choices=list(MEASUREMENTS), help="this one (may be repeated)"
     )

@@ -36,6 +36,8 @@ class Stage:
         self.prefix = f"bench.{name}."
         self.folder = folder
         self.worker_port, self.api_port = choose([0, 0])
+        self.settings: dict[str, str] = {}
+        """What a measurement sets otherwise."""
         self._broker = psutil.Process(kafka.nodes[0].pid)
         self._runs = 0
 
@@ -94,6 +96,7 @@ class Stage:
             "GOVERNANCE_LOG_FILE": str(self.folder / "governance.log"),
             "GOVERNANCE_DB_PATH": str(self.folder / "governance.db"),
             "LOG_LEVEL": "warning",
+            **self.settings,
         }
 
     # ---------------------------------------------------------------------------- processes
