@@ -85,7 +85,8 @@ class BreakerEvent(Wire):
 
     def seen_at(self, now: datetime) -> Self:
         """Return the event as it is shown at *now*."""
-        return self.model_copy(update={"overdue": self.is_overdue(now)})
+        overdue = self.is_overdue(now)
+        return self if overdue == self.overdue else self.model_copy(update={"overdue": overdue})
 
 
 class ExplainedEvent(BreakerEvent):

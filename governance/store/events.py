@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Select, func, insert, select, update
@@ -307,10 +308,16 @@ def _fields(row: RowMapping) -> dict[str, Any]:
     return {
         **{name: row[name] for name in PLAIN},
         **{name: read_moment(row[name]) if row[name] else None for name in MOMENTS},
-        "rule": RuleSummary.model_validate_json(row["rule"]),
+        "rule": _rule(row["rule"]),
         "metrics": json.loads(row["metrics"]),
         "resolved": row["resolved"] == 1,
     }
+
+
+@lru_cache(maxsize=1_000)
+def _rule(text: str) -> RuleSummary:
+    """Return the rule of an event; thousands of events share a few."""
+    return RuleSummary.model_validate_json(text)
 
 
 def _event(row: RowMapping) -> BreakerEvent:
