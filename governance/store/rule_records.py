@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -28,6 +28,10 @@ LEAD: Final = timedelta(minutes=15)
 
 HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
+MINUTE: Final = timedelta(minutes=1)
+
+CHUNK: Final = 5_000
+"""Moments in one query at most: databases limit how many values a query has."""
 
 GRACE: Final = timedelta(minutes=5)
 """How long after an incident's minute a trip still counts as its answer."""
@@ -58,31 +62,31 @@ class RuleRecordShelf:
         trips = list(self._connection.execute(answers.order_by(table.timestamp)).scalars())
         return sum(not _is_answered(minute, trips) for minute in self._incidents(since))
 
-    def _incidents(self, since: datetime) -> Iterator[datetime]:
-        """Yield the minutes since *since* with a critical incident.
+    def _incidents(self, since: datetime) -> list[datetime]:
+        """Return the minutes since *since* with a critical incident.
 
         Days and hours say where to look: few have one, and a quarter has millions of minutes.
         """
-        for day in self._critical(metrics_days, since - DAY):
-            for hour in self._critical(metrics_hours, day, DAY):
-                for minute in self._critical(metrics_snapshots, hour, HOUR):
-                    if minute >= since:
-                        yield minute
-
-    def _critical(
-        self, table: Table, since: datetime, length: timedelta | None = None
-    ) -> list[datetime]:
-        """Return when the rows of *table* begin that hold a critical incident.
-
-        They begin at *since* or later, and within *length* from there if there is one.
-        """
-        row = table.c
-        wanted = select(row.timestamp).where(
-            row.scope == OVERALL, row.timestamp >= iso(since), row.incident_critical > 0
+        day = metrics_days.c
+        recent = select(day.timestamp).where(
+            day.scope == OVERALL, day.timestamp >= iso(since - DAY), day.incident_critical > 0
         )
-        if length is not None:
-            wanted = wanted.where(row.timestamp < iso(since + length))
-        return [read_moment(found) for found in self._connection.execute(wanted).scalars()]
+        days = [read_moment(found) for found in self._connection.execute(recent).scalars()]
+        hours = self._critical(metrics_hours, _parts(days, HOUR, DAY // HOUR))
+        minutes = self._critical(metrics_snapshots, _parts(hours, MINUTE, HOUR // MINUTE))
+        return [minute for minute in minutes if minute >= since]
+
+    def _critical(self, table: Table, moments: Sequence[str]) -> list[datetime]:
+        """Return those of *moments* at which a row of *table* has a critical incident."""
+        row, found = table.c, list[str]()
+        for first in range(0, len(moments), CHUNK):
+            wanted = select(row.timestamp).where(
+                row.scope == OVERALL,
+                row.timestamp.in_(moments[first : first + CHUNK]),
+                row.incident_critical > 0,
+            )
+            found += self._connection.execute(wanted).scalars()
+        return [read_moment(moment) for moment in found]
 
     def types_seen(self, since: datetime) -> set[str]:
         """Return the command types that were counted since *since*, but for the overflow."""
@@ -94,6 +98,11 @@ class RuleRecordShelf:
             for scope in scopes
             if scope.startswith(TYPED) and not scope.endswith(OTHER)
         }
+
+
+def _parts(beginnings: Iterable[datetime], length: timedelta, count: int) -> list[str]:
+    """Return when the *count* parts of *length* begin into which each of *beginnings* is cut."""
+    return [iso(begins + number * length) for begins in beginnings for number in range(count)]
 
 
 def _is_answered(minute: datetime, trips: list[str]) -> bool:
