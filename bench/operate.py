@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from http.client import HTTPConnection
@@ -32,6 +32,8 @@ from governance.store.engine import open_engine
 
 ROUNDS: Final = 200
 QUICK_ROUNDS: Final = 60
+SETTLED: Final = 20
+"""Rounds after which everything was made that is made once: memory grows no more from there."""
 CYCLES: Final = 10
 STORM: Final = 1_000
 """Events that wait for people after the worst night there can be."""
@@ -94,7 +96,10 @@ def _asked(stage: Stage, service: Measured, url: str, rounds: int) -> Result:
         cycles = [client.ask("POST", "/api/governance/run-cycle") for _ in range(CYCLES)]
         document = client.read("/openapi.json")
         ids = _ids(client)
-        times = client.rounds(addresses(document, ids), rounds)
+        times: Times = {where: [] for where in addresses(document, ids)}
+        client.rounds(times, SETTLED)
+        settled = service.rss
+        client.rounds(times, rounds - SETTLED)
         after = service.rss
         client.close()
         idle = _idle_cpu(service)
@@ -104,7 +109,10 @@ def _asked(stage: Stage, service: Measured, url: str, rounds: int) -> Result:
         "addresses": _by_address(times, client.sizes),
         "pages": sorted(pages(document, ids)),
         "storm": {"unresolved": STORM, **storm},
-        "residentMiB": {"before": before >> 20, "after": after >> 20},
+        "residentMiB": {
+            name: size >> 20
+            for name, size in (("before", before), ("settled", settled), ("after", after))
+        },
         "idleCpuSecondsPerMinute": round(idle, 2),
         "loadAverage": round(os.getloadavg()[0], 1),
     }
@@ -129,13 +137,11 @@ class Client:
         """Return an answer in JSON."""
         return json.loads(self._ask("GET", where)[1])
 
-    def rounds(self, wanted: Iterable[str], count: int) -> Times:
-        """Ask each of *wanted* once in each of *count* rounds."""
-        times: Times = {where: [] for where in wanted}
+    def rounds(self, times: Times, count: int) -> None:
+        """Ask each address of *times* once in each of *count* rounds."""
         for _ in range(count):
             for where, taken in times.items():
                 taken.append(self.ask("GET", where))
-        return times
 
     def _ask(self, method: str, where: str) -> tuple[float, bytes]:
         began = time.perf_counter()
@@ -164,7 +170,8 @@ def _storm(client: Client, url: str) -> Result:
     with engine.begin() as connection:
         connection.execute(REOPEN, {"count": STORM})
     engine.dispose()
-    times = client.rounds(STORMY, QUICK_ROUNDS)
+    times: Times = {where: [] for where in STORMY}
+    client.rounds(times, QUICK_ROUNDS)
     cycles = [client.ask("POST", "/api/governance/run-cycle") for _ in range(CYCLES)]
     return {"addresses": _by_address(times, client.sizes), "runCycle": _spread(cycles)}
 
@@ -206,7 +213,7 @@ def _lines(kind: str, found: Result) -> Iterator[Line]:
     for where, taken in list(storm["addresses"].items())[:2]:
         yield Line(f"{_short(where)}, {STORM:,} wait", _text(taken), f"p95 <= {LISTS} ms")
     yield Line(f"run-cycle, {STORM:,} wait", _text(storm["runCycle"]), f"<= {CYCLE} ms")
-    yield Line("memory before and after", f"{memory['before']}, {memory['after']} MiB")
+    yield Line("memory before, settled, after", f"{', '.join(map(str, memory.values()))} MiB")
     yield Line("idle, of a core", f"{found['idleCpuSecondsPerMinute'] / 60:.1%}")
 
 
