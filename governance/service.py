@@ -213,7 +213,7 @@ class StateService:
         taken = milliseconds(timedelta(seconds=time.monotonic() - began))
         trouble = self.store.trouble
         if trouble is not None:
-            return Check(status=Health.DEGRADED, message=str(trouble), latency=taken)
+            return Check(status=Health.DEGRADED, message=trouble.detail, latency=taken)
         return Check(status=Health.HEALTHY, latency=taken)
 
     def _kafka(self) -> Check:
@@ -222,7 +222,7 @@ class StateService:
         if pulse is None or time.monotonic() - pulse.at > STALE:
             return Check(
                 status=Health.UNHEALTHY,
-                message=self._applying.trouble or self._held() or "Kafka does not answer",
+                message=self._applying.trouble or self._unread(pulse),
                 bootstrap_servers=self._servers,
             )
         return Check(
@@ -231,10 +231,12 @@ class StateService:
             bootstrap_servers=self._servers,
         )
 
-    def _held(self) -> str | None:
-        """Return what keeps the thread that reads Kafka from asking it, if anything does."""
+    def _unread(self, pulse: Pulse | None) -> str:
+        """Say why Kafka was not heard of lately: the thread that reads it may wait itself."""
         trouble = self.store.trouble
-        return None if trouble is None else f"is not read until the database is free: {trouble}"
+        if pulse is None or trouble is None:
+            return "Kafka does not answer"
+        return f"nothing is read before what was read is applied: {trouble}"
 
     def _stream(self) -> Check:
         """Say whether the judges see what executors do, and whether their actions arrive."""

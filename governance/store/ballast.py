@@ -21,7 +21,7 @@ ROOM: Final = 4 * SIZE
 
 
 class Ballast:
-    """The file beside one database; safe to use from any thread that holds the writer's turn."""
+    """The file beside one database; safe to use from any thread."""
 
     def __init__(self, database: Path) -> None:
         self.path = database.with_name(f"{database.name}.ballast")

@@ -66,7 +66,13 @@ def _set_up_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     # The driver's own BEGIN would come late and deferred; `_begin_sqlite` writes it instead.
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+    # Pages are moved out of the log by `governance.store.wal`, and never by halves.
+    for pragma in (
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+        "wal_autocheckpoint = 0",
+    ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

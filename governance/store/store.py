@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,12 +18,21 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from governance.store import migrate
 from governance.store.ballast import Ballast
 from governance.store.engine import BUSY, WRITING, open_engine
+from governance.store.intact import DAMAGED, check_intact
 from governance.store.turns import Turns
 from governance.store.unit import Unit
+from governance.store.wal import move_pages
 from schemas.errors import DiskFull, Unavailable
 
-FULL: Final = (10, 13)
-"""SQLite's codes for a write that failed: for lack of room, of quota, or of a healthy disk."""
+FULL: Final = frozenset(
+    {
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR_WRITE,  # for lack of quota, for instance
+        sqlite3.SQLITE_IOERR_SHMSIZE,
+        sqlite3.SQLITE_IOERR_SHMMAP,
+    }
+)
+"""SQLite's codes for having no room left, in the file or beside it."""
 
 POSTGRES_FULL: Final = "53100"
 """PostgreSQL's code for the same."""
@@ -35,7 +45,6 @@ class Store:
 
     Writers of this process queue for each other and then for those of other processes, for
     *patience* each at most; what lowers autonomy goes first. Readers never wait for a writer.
-    `trouble` says why the last write failed, or is None.
 
     Transactions nest: within `writing`, the same thread's `writing` and `reading` join it, so
     that handlers can be put together and still happen as one or not at all.
@@ -45,18 +54,28 @@ class Store:
         self._patience = patience
         self._engine = open_engine(url, patience)
         self._turns = Turns()
-        self.ballast = _ballast(url)
-        self.trouble: Unavailable | None = None
+        self._file = _file(url)
+        self.ballast = Ballast(self._file) if self._file else None
+        self._trouble: Unavailable | None = None
         self._listeners: list[Callable[[], None]] = []
         self._present = threading.local()
+
+    @property
+    def trouble(self) -> Unavailable | None:
+        """Return why the last write failed, or who writes is refused; None while all is well."""
+        if self._trouble is None and self.ballast and self.ballast.is_released:
+            return DiskFull(ONLY_LOWERING)
+        return self._trouble
 
     def migrate(self) -> None:
         """Bring the tables to the newest form; safe to call at every start.
 
         Raises:
-            BadSetting: a newer version of this product made the database.
+            BadSetting: a newer version of this product made the database, or it is damaged.
             Unavailable: the database does not answer.
         """
+        if self._file:
+            check_intact(self._file)
         try:
             self._upgrade()
         except DiskFull:
@@ -94,7 +113,7 @@ class Store:
                 raise DiskFull(ONLY_LOWERING)
             with self._transaction() as unit:
                 yield unit
-        self.trouble = None
+        self._trouble = None
         for listener in self._listeners:
             listener()
 
@@ -109,8 +128,8 @@ class Store:
                 pass
             if self.ballast and not self.ballast.fill():
                 raise DiskFull(ONLY_LOWERING)
-            if not isinstance(self.trouble, DiskFull) or self._has_room():
-                self.trouble = None
+            if not isinstance(self._trouble, DiskFull) or self._has_room():
+                self._trouble = None
 
     def _has_room(self) -> bool:
         """Whether a disk that was full has room again; a server's disk is known by writing."""
@@ -127,6 +146,8 @@ class Store:
                     yield self._present.unit
                 finally:
                     self._present.unit = None
+            if self._file:
+                move_pages(connection, self._file)
 
     def _joined(self) -> Unit | None:
         """Return the unit that this thread is writing in, or None."""
@@ -139,7 +160,7 @@ class Store:
         try:
             yield
         except Unavailable as error:
-            self.trouble = error
+            self._trouble = error
             if lowers and self.ballast and isinstance(error, DiskFull):
                 self.ballast.release()
             raise
@@ -184,7 +205,8 @@ def _translated() -> Iterator[None]:
     except (OperationalError, InterfaceError, PoolTimeout) as error:
         raise _unavailable(error) from error
     except DBAPIError as error:
-        if not error.connection_invalidated:
+        code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+        if not error.connection_invalidated and code not in DAMAGED:
             raise
         raise _unavailable(error) from error
 
@@ -192,8 +214,10 @@ def _translated() -> Iterator[None]:
 def _unavailable(error: Exception) -> Unavailable:
     """Return what *error* means to whoever asked."""
     said = error.orig if isinstance(error, DBAPIError) else None
-    code = getattr(said, "sqlite_errorcode", 0) & 0xFF  # without what is said more exactly
-    if code in FULL or getattr(said, "sqlstate", None) == POSTGRES_FULL:
+    if (
+        getattr(said, "sqlite_errorcode", None) in FULL
+        or getattr(said, "sqlstate", None) == POSTGRES_FULL
+    ):
         return DiskFull(_reason(error))
     return Unavailable("database", _reason(error))
 
@@ -204,9 +228,9 @@ def _reason(error: Exception) -> str:
     return str(said).splitlines()[0][:200] if str(said) else type(said).__name__
 
 
-def _ballast(url: str) -> Ballast | None:
-    """Return the ballast of a database that is a file of ours."""
+def _file(url: str) -> Path | None:
+    """Return where the database is, if it is a file."""
     address = make_url(url)
     if address.get_backend_name() != "sqlite" or address.database in (None, "", ":memory:"):
         return None
-    return Ballast(Path(str(address.database)))
+    return Path(str(address.database))
