@@ -8,28 +8,28 @@ was committed at some moment, or it is refused by name.
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 import shutil
 import sqlite3
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from governance import handlers
 from governance.desk import Desk
-from governance.handlers import Position
 from governance.store import Store, wal
 from schemas.errors import BadSetting, Refused
-from schemas.governance import Phase
-from schemas.rules import RulePatch
-from tests.desks import NOON, alert, desk_at, revert, settings_for, trip
+from tests.desks import desk_at, settings_for
+from tests.mixed_writes import write
 
+ROOT = Path(__file__).parents[2]
 WRITES = 120
 FILES = ("", "-wal", ".checkpoint")
 """The ends of the names of the files that an image has; the index of the log is made anew."""
@@ -71,25 +71,6 @@ def copy(source: Path, target: Path) -> None:
     for end in FILES:
         if (source / f"governance.db{end}").exists():
             shutil.copyfile(source / f"governance.db{end}", target / f"governance.db{end}")
-
-
-def write(desk: Desk, number: int) -> None:
-    """Do the *number*-th of many mixed writes."""
-    at = NOON + timedelta(hours=number)
-    kind = f"T{number % 5}"
-    action = (trip(kind, decided_at=at), alert(kind, decided_at=at), revert(decided_at=at))
-    match number % 6:
-        case 0 | 1 | 2:
-            position = Position("breaker-actions", 0, number + 1)
-            handlers.apply_actions(desk, [action[number % 3]], position=position)
-        case 3:
-            events = handlers.list_unresolved_events(desk)
-            handlers.resolve_event(desk, events[-1].id, by="anna")
-        case 4:
-            patch = RulePatch(condition=f"errorRate > 0.{number:03}1")
-            handlers.patch_rule(desk, "High Error Rate", patch, by="anna")
-        case _:
-            handlers.roll_back(desk, Phase.L3, reason=f"write {number}", by="anna")
 
 
 @pytest.fixture(scope="module")
@@ -235,3 +216,21 @@ def test_the_log_stays_short(desk: Desk) -> None:
         write(desk, 12)
         assert wal.log_of(file).stat().st_size == 0
         assert not wal.marker_of(file).exists()
+
+
+@pytest.mark.timeout(1_800)
+@pytest.mark.parametrize(
+    ("kills", "writes"), [(10, 250), pytest.param(200, 5_000, marks=pytest.mark.chaos)]
+)
+def test_what_was_told_survives_every_kill(tmp_path: Path, kills: int, writes: int) -> None:
+    """A writer that is killed again and again loses no write that it was told had happened.
+
+    Nothing is half done either: the file is whole, the chain verifies, the offset is that of
+    the last action applied.
+    """
+    command = [sys.executable, "-m", "tests.mixed_writes", str(tmp_path), str(kills), str(writes)]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True)
+    seen = json.loads(done.stdout)
+    sys.stdout.write(f"\n{seen}\n")
+    assert seen["kills"] == kills
+    assert seen["writes"] > writes // 2
