@@ -11,7 +11,16 @@ from typing import Annotated
 
 import typer
 
-from cli import configuration, dead_letters, producing, reading, running, tokens
+from cli import (
+    audit,
+    configuration,
+    database,
+    dead_letters,
+    producing,
+    reading,
+    running,
+    tokens,
+)
 from embedded.exits import Exit, exit_of
 from schemas.errors import GovernanceError
 
@@ -30,6 +39,8 @@ reading.add_to(app)
 app.add_typer(configuration.app, name="config")
 app.add_typer(dead_letters.app, name="dlq")
 app.add_typer(tokens.app, name="token")
+app.add_typer(database.app, name="db")
+app.add_typer(audit.app, name="audit")
 
 
 def show_version(wanted: bool) -> None:

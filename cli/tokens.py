@@ -5,18 +5,13 @@ The first token of an installation is made here too: nobody else could let anybo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import Annotated, TypeVar
 
 import typer
 
+from cli.desks import migrated_desk, user
 from cli.output import AsJson, print_json, print_table
-from schemas.settings import load_settings
-
-if TYPE_CHECKING:
-    from governance.desk import Desk
 
 Kind = TypeVar("Kind", bound=StrEnum)
 
@@ -49,12 +44,12 @@ def create(
     from governance import handlers
     from governance.callers import Role, Scope
 
-    with _desk() as desk:
+    with migrated_desk() as desk:
         token, spelling = handlers.create_token(
             desk,
             principal,
             [_chosen(Role, name, "--role") for name in role],
-            by=_user(),
+            by=user(),
             scopes=[_chosen(Scope, name, "--scope") for name in scope],
             lifetime=timedelta(days=days) if days else None,
         )
@@ -70,7 +65,7 @@ def list_all(as_json: AsJson = False) -> None:
     """Show every token, those that ended too; never the tokens themselves."""
     from governance import handlers
 
-    with _desk() as desk:
+    with migrated_desk() as desk:
         rows = [token.to_wire() for token in handlers.list_tokens(desk)]
     if as_json:
         print_json(rows)
@@ -93,29 +88,9 @@ def revoke(token_id: Annotated[str, typer.Argument(help="As `token list` shows i
     """End a token; nobody is let in by it any more, from the next request on."""
     from governance import handlers
 
-    with _desk() as desk:
-        token = handlers.revoke_token(desk, token_id, by=_user())
+    with migrated_desk() as desk:
+        token = handlers.revoke_token(desk, token_id, by=user())
     typer.echo(f"revoked {token.id} of {token.principal}")
-
-
-@contextmanager
-def _desk() -> Iterator[Desk]:
-    """Give a desk over the database of the settings, brought up to date.
-
-    Raises:
-        Unavailable: the database does not answer.
-    """
-    from governance.desk import Desk
-    from governance.store import Store
-    from rules.escalation_reference import decide
-
-    settings = load_settings()
-    store = Store(settings.sql_url)
-    try:
-        store.migrate()
-        yield Desk(store, settings, decide)
-    finally:
-        store.close()
 
 
 def _chosen(kind: type[Kind], name: str, option: str) -> Kind:
@@ -125,10 +100,3 @@ def _chosen(kind: type[Kind], name: str, option: str) -> Kind:
     except ValueError:
         known = ", ".join(str(one) for one in kind)
         raise typer.BadParameter(f"{name!r} is not one of {known}", param_hint=option) from None
-
-
-def _user() -> str:
-    """Return who runs the command, for the audit log."""
-    import getpass
-
-    return f"{getpass.getuser()} (command line)"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from governance.audit import Checkpoint
 from governance.autonomy import Autonomy
 from governance.events import BreakerEvent
 from schemas.alerts import Alert, AlertData, AlertType
@@ -229,4 +230,20 @@ def _of_event(event: BreakerEvent, summary: str, epoch: int) -> AlertData:
         rule=event.rule.name,
         autonomy_epoch=epoch,
         context=context,
+    )
+
+
+def audit_head(head: Checkpoint, *, epoch: int, at: datetime) -> Alert:
+    """Return what keeps the audit log's head where the database's owner cannot reach it."""
+    return Alert(
+        id=f"audit:{head}",
+        type=AlertType.AUDIT_HEAD,
+        subject=str(head.seq),
+        time=at,
+        data=AlertData(
+            summary=f"The audit log has {head.seq} rows; the last one's hash is {head.hash}",
+            severity=Severity.LOW,
+            autonomy_epoch=epoch,
+            context={"seq": head.seq, "hash": head.hash},
+        ),
     )

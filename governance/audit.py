@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -73,6 +74,14 @@ class Act(StrEnum):
     READINESS_ATTESTED = "readiness.attested"
     TOKEN_CREATED = "token.created"  # noqa: S105 - an act, no secret
     TOKEN_REVOKED = "token.revoked"  # noqa: S105 - an act, no secret
+    DATABASE_PRUNED = "database.pruned"
+    DATABASE_RESTORED = "database.restored"
+
+
+STATE_FACTS: Final = frozenset(
+    ("phase", "phaseStartDate", "commandWhitelist", "pausedCommandTypes", "autonomyEpoch")
+)
+"""What a row says of autonomy if it says anything: the keys of `Autonomy.facts`."""
 
 
 class AuditRow(NamedTuple):
@@ -108,6 +117,33 @@ class Checkpoint:
 
     seq: int
     hash: str
+
+    def __str__(self) -> str:
+        """Return how people keep it: ``SEQ:HASH``."""
+        return f"{self.seq}:{self.hash}"
+
+
+def read_checkpoint(text: str) -> Checkpoint:
+    """Return the checkpoint that *text* is: ``SEQ:HASH``, or JSON with ``seq`` and ``hash``.
+
+    The manifest of a backup holds one under ``audit``.
+
+    Raises:
+        ValueError: it is neither.
+
+    >>> read_checkpoint("7:" + "ab" * 32).seq
+    7
+    """
+    try:
+        found = json.loads(text)
+    except ValueError:
+        seq, _, digest = text.strip().partition(":")
+    else:
+        found = found.get("audit", found) if isinstance(found, dict) else {}
+        seq, digest = str(found.get("seq", "")), str(found.get("hash", ""))
+    if not re.fullmatch(r"[0-9]{1,18}", seq) or not re.fullmatch(r"[0-9a-f]{64}", digest):
+        raise ValueError("a checkpoint is SEQ:HASH, as `governance audit head` prints it")
+    return Checkpoint(int(seq), digest)
 
 
 BEGINNING: Final = Checkpoint(0, GENESIS)
@@ -146,43 +182,70 @@ def chained(previous: str, row: tuple[int, str, str, str, str, str | None, str |
 
 def verify_chain(
     rows: Iterable[tuple[Any, ...]],
-    checkpoint: Checkpoint | None = None,
-    *,
+    *checkpoints: Checkpoint | None,
     start: Checkpoint = BEGINNING,
 ) -> ChainReport:
     """Return whether *rows* (fields of `AuditRow`, by ``seq``) are the chain as written.
 
-    With a *checkpoint*, also whether the row that it names is still there and the same, which
+    With *checkpoints*, also whether the rows that they name are still there and the same, which
     shows a tail that was cut off or written anew. Rows are read once and never kept; those
     before *start* were verified earlier.
     """
-    seq, head, met = start.seq, start.hash, checkpoint is None
+    kept = _by_number(checkpoints)
+    seq, head = start.seq, start.hash
     for row in rows:
         seq += 1
         problem = _misfit(row, seq, head)
-        if problem is None and checkpoint and checkpoint.seq == seq:
-            met = row[8] == checkpoint.hash
-            problem = None if met else "the row is not the one that the checkpoint names"
+        if problem is None and kept.pop(seq, row[8]) != row[8]:
+            problem = "the row is not the one that the checkpoint names"
         if problem is not None:
-            return ChainReport(
-                intact=False,
-                rows=seq - 1,
-                head_seq=seq - 1,
-                head_hash=head,
-                broken_at=seq,
-                problem=problem,
-            )
+            return _broken(Checkpoint(seq - 1, head), problem)
         head = row[8]
-    if not met:
-        return ChainReport(
-            intact=False,
-            rows=seq,
-            head_seq=seq,
-            head_hash=head,
-            broken_at=seq + 1,
-            problem="rows are missing at the end: the checkpoint is beyond it",
-        )
+    end = Checkpoint(seq, head)
+    if any(number > start.seq for number in kept):
+        return _broken(end, "rows are missing at the end: the checkpoint is beyond it")
     return ChainReport(intact=True, rows=seq, head_seq=seq, head_hash=head)
+
+
+def _by_number(checkpoints: Iterable[Checkpoint | None]) -> dict[int, str]:
+    """Return the hash that each row must have; two that disagree fit no row."""
+    kept: dict[int, str] = {}
+    for one in checkpoints:
+        if one is not None and one.seq > 0:
+            agrees = kept.get(one.seq, one.hash) == one.hash
+            kept[one.seq] = one.hash if agrees else "two checkpoints disagree"
+    return kept
+
+
+def _broken(head: Checkpoint, problem: str) -> ChainReport:
+    """Return that the row behind *head*, the last good one, does not fit."""
+    return ChainReport(
+        intact=False,
+        rows=head.seq,
+        head_seq=head.seq,
+        head_hash=head.hash,
+        broken_at=head.seq + 1,
+        problem=problem,
+    )
+
+
+def states_in(rows: Iterable[tuple[Any, ...]], seen: list[dict[str, Any]]) -> Iterator[Any]:
+    """Pass *rows* on, leaving in *seen* the last state of autonomy that one of them wrote."""
+    for row in rows:
+        if row[6] and '"autonomyEpoch":' in row[6]:
+            after = _facts(row[6])
+            if after.keys() >= STATE_FACTS:
+                seen[:] = [after]
+        yield row
+
+
+def _facts(text: str) -> dict[str, Any]:
+    """Return the snapshot that *text* is, or nothing if somebody made it unreadable."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _misfit(row: tuple[Any, ...], seq: int, head: str) -> str | None:

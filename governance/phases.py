@@ -108,6 +108,26 @@ def adopted(before: Autonomy, found: Autonomy, now: datetime) -> Autonomy:
     return replace(found, phase_start_date=since, epoch=before.epoch + 1)
 
 
+def restored(backup: Autonomy, others: Sequence[Autonomy], now: datetime) -> Autonomy:
+    """Return what *backup* comes up as, given what else is known of later: the least of all.
+
+    The lowest phase, what all of them allow, what any of them paused, in an epoch above all. So
+    a restore never raises autonomy, and all that was decided before it is stale.
+    """
+    every = (backup, *others)
+    phase = min((one.phase for one in every), key=lambda phase: phase.rank)
+    allowed = frozenset.intersection(*(frozenset(one.command_whitelist) for one in every))
+    held = frozenset.union(*(frozenset(one.paused_command_types) for one in every))
+    return replace(
+        backup,
+        phase=phase,
+        phase_start_date=backup.phase_start_date if phase is backup.phase else now,
+        command_whitelist=tuple(name for name in backup.command_whitelist if name in allowed),
+        paused_command_types=tuple(sorted(held)),
+        epoch=max(one.epoch for one in every) + 1,
+    )
+
+
 def _check_lowers(before: Autonomy, found: Autonomy) -> None:
     """Refuse a state that allows more than the one before.
 

@@ -1,7 +1,7 @@
 """Follows readiness, once a minute, so that its history says when something moved.
 
-It also keeps the minutes of the metrics summed up, and from growing without end, and verifies
-the audit chain before anybody has to wait for that.
+It also keeps the minutes of the metrics summed up, and verifies the audit chain before anybody has
+to wait for that.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final
 
 from governance.desk import Desk
 from governance.handlers import follow_readiness, latest_assessment
-from governance.handlers.metrics import drop_old_minutes, sum_up_minutes
+from governance.handlers.metrics import sum_up_minutes
 
 EVERY: Final = 60.0
 """Seconds between two assessments."""
@@ -32,13 +32,12 @@ class ReadinessWatch:
         self._is_stopping = is_stopping
 
     def turn(self) -> None:
-        """Look after the minutes and the chain, wait for a minute, then assess.
+        """Sum up the minutes, verify the chain, wait for a minute, then assess.
 
         Raises:
             Unavailable: the database is busy or away; the next turn tries again.
         """
         sum_up_minutes(self._desk)
-        drop_old_minutes(self._desk)
         latest_assessment(self._desk)
         self._desk.chain.renew(self._desk.store, self._desk.clock())
         self._wait(EVERY)

@@ -4,13 +4,13 @@
    start     next hour  midnight               midnight   last hour      end
 
 Every increment is added to all three in one transaction, so they agree whatever comes late and
-whatever is restarted; the minutes are given up first.
+whatever is restarted; the minutes are given up first, and their hours and days stay.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -34,12 +34,6 @@ _MILLISECONDS: Final = {Step.MINUTE: 60_000, Step.HOUR: 3_600_000, Step.DAY: 86_
 
 COARSEST_FIRST: Final = (Step.DAY, Step.HOUR, Step.MINUTE)
 
-MINUTES_KEPT: Final = timedelta(days=90)
-"""How long minutes are kept; the monthly clean-up archives and deletes older ones."""
-
-MINUTES_DROPPED: Final = timedelta(days=120)
-"""After this long minutes are deleted even if nobody ever cleans up; hours and days stay."""
-
 
 class Stretch(NamedTuple):
     """Rows of one length that begin in ``[first, last)``, in ms since 1970."""
@@ -61,6 +55,15 @@ def stretches(start: datetime, end: datetime) -> list[Stretch]:
     """
     first, last = (_up(to_ms(moment), Step.MINUTE) for moment in (start, end))
     return _cover(first, last, COARSEST_FIRST)
+
+
+def midnight(moment: datetime) -> datetime:
+    """Return the beginning of the UTC day of *moment*.
+
+    >>> midnight(datetime.fromisoformat("2026-11-23T01:30:00+02:00")).isoformat()
+    '2026-11-22T00:00:00+00:00'
+    """
+    return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _cover(first: int, last: int, steps: Sequence[Step]) -> list[Stretch]:

@@ -31,6 +31,7 @@ from governance.readiness_watch import ReadinessWatch
 from governance.store import Store
 from governance.store_keeper import StoreKeeper
 from governance.tallies import TallyConsumer
+from governance.upkeep_watch import UpkeepWatch
 from rules.escalation import EscalationEngine
 from schemas.errors import BadSetting, GovernanceError
 from schemas.settings import Settings
@@ -110,6 +111,12 @@ class StateService:
         self._cycling = Loop("cycle", cycle.turn)
         keeper = StoreKeeper(self.store, wait=lambda seconds: self._keeping.wait(seconds))
         self._keeping = Loop("keeper", keeper.turn)
+        upkeep = UpkeepWatch(
+            self.desk,
+            wait=lambda seconds: self._upkeeping.wait(seconds),
+            is_stopping=lambda: self._upkeeping.is_stopping,
+        )
+        self._upkeeping = Loop("upkeep", upkeep.turn)
         self._loops = (
             self._applying,
             self._tallying,
@@ -118,6 +125,7 @@ class StateService:
             self._climbing,
             self._cycling,
             self._keeping,
+            self._upkeeping,
             self._relaying,
         )
 

@@ -37,6 +37,7 @@ class AlertType(StrEnum):
     ACT_CLOSED = "governance.act.closed"
     STREAM_BLIND = "governance.stream.blind"
     STREAM_SEES = "governance.stream.sees"
+    AUDIT_HEAD = "governance.audit.head"
 
 
 class AlertData(Wire):

@@ -76,7 +76,9 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", validation_alias=_also("LOG_LEVEL", "LOG_LEVEL")
     )
-    data_dir: Path = Field(default=Path("var"), description="Database, embedded Kafka, workers.")
+    data_dir: Path = Field(
+        default=Path("var"), description="Embedded Kafka, workers, backups, archive."
+    )
     log_file: Path = Path("logs/governance.log")
     pid_file: Path = Path("governance.pid")
     db_path: Path = Field(
@@ -163,6 +165,12 @@ class Settings(BaseSettings):
     )
     cooldown_high_days: Annotated[int, Field(ge=0, le=365)] = Field(
         default=7, description="Days without a proposal after any other demotion."
+    )
+
+    retention_days: Annotated[int, Field(ge=1, le=36_500)] = Field(
+        default=90,
+        description="Days that minutes of metrics, assessments and resolved events are kept; then "
+        "they are archived.",
     )
 
     auth: Literal["open", "token", "oidc"] = Field(

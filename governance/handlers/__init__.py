@@ -5,7 +5,12 @@ HTTP, the consumer and the command line call the same functions. Each takes the 
 
 from governance.handlers.actions import Applied, Position, apply_action, apply_actions
 from governance.handlers.approvals import Approved, approve_proposal
-from governance.handlers.audit import list_audit, show_audit_head, verify_audit
+from governance.handlers.audit import (
+    list_audit,
+    publish_audit_head,
+    show_audit_head,
+    verify_audit,
+)
 from governance.handlers.autonomy import (
     RollbackPreview,
     count_phase_entries,
@@ -15,7 +20,9 @@ from governance.handlers.autonomy import (
     show_phase_history,
     show_state,
 )
+from governance.handlers.backups import back_up
 from governance.handlers.checklist import attest_item, list_checklist, patch_item, show_item
+from governance.handlers.checks import DatabaseCheck, Finding, check_database
 from governance.handlers.cycle import list_reports, next_due_week, run_cycle, show_report
 from governance.handlers.decisions import decide_adjustment, decide_approval, decide_rollback
 from governance.handlers.event_answers import (
@@ -48,7 +55,6 @@ from governance.handlers.joint_acts import (
 from governance.handlers.kill_switch import Killed, pull_kill_switch
 from governance.handlers.metrics import (
     compare_metrics,
-    drop_old_minutes,
     show_metrics_history,
     sum_up_minutes,
 )
@@ -70,6 +76,8 @@ from governance.handlers.readiness import (
     show_readiness_diff,
 )
 from governance.handlers.replays import begin_request, finish_request
+from governance.handlers.restoring import Restored, restore
+from governance.handlers.retention import Pruned, preview_prune, prune
 from governance.handlers.rules import (
     add_rule,
     delete_rule,
@@ -92,8 +100,12 @@ from governance.handlers.trials import (
 __all__ = [
     "Applied",
     "Approved",
+    "DatabaseCheck",
+    "Finding",
     "Killed",
     "Position",
+    "Pruned",
+    "Restored",
     "RollbackPreview",
     "Signed",
     "Wish",
@@ -105,7 +117,9 @@ __all__ = [
     "approve_proposal",
     "assess",
     "attest_item",
+    "back_up",
     "begin_request",
+    "check_database",
     "compare_metrics",
     "conclude_validation",
     "count_all_events",
@@ -119,7 +133,6 @@ __all__ = [
     "decide_approval",
     "decide_rollback",
     "delete_rule",
-    "drop_old_minutes",
     "explain_event",
     "find_token",
     "finish_request",
@@ -145,12 +158,16 @@ __all__ = [
     "next_due_week",
     "patch_item",
     "patch_rule",
+    "preview_prune",
     "preview_rollback",
     "propose_if_ready",
+    "prune",
+    "publish_audit_head",
     "pull_kill_switch",
     "reject_proposal",
     "reopen_event",
     "resolve_event",
+    "restore",
     "resume_command_type",
     "revoke_token",
     "roll_back",

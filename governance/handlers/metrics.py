@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from governance.desk import Desk
 from governance.metrics import PeriodMetrics
 from governance.metrics_history import Comparison, before, compared, history, stretch_of
-from governance.rollups import MINUTES_DROPPED, Step
+from governance.rollups import Step
 from schemas.tallies import OVERALL
 
 
@@ -63,20 +63,3 @@ def sum_up_minutes(desk: Desk) -> bool:
         with desk.store.writing() as unit:
             unit.minutes.sum_up(day)
     return bool(days)
-
-
-def drop_old_minutes(desk: Desk) -> int:
-    """Delete minutes that nobody cleaned up, a day of them at most; return how many rows.
-
-    Their hours and days stay, so that no period loses what was counted in it.
-
-    Raises:
-        Unavailable: the database is busy or away.
-    """
-    limit = desk.clock() - MINUTES_DROPPED
-    with desk.store.reading() as unit:
-        oldest = unit.minutes.oldest_minute()
-    if oldest is None or oldest >= limit:
-        return 0
-    with desk.store.writing() as unit:
-        return unit.minutes.drop_minutes(min(limit, oldest + timedelta(days=1)))

@@ -130,24 +130,42 @@ def delete_rule(
         return end_rule(desk, unit, name, by=by, now=now)
 
 
-def put_rule(desk: Desk, unit: Unit, rule: Rule, *, by: str, now: datetime) -> RuleVersion:
+def put_rule(
+    desk: Desk,
+    unit: Unit,
+    rule: Rule,
+    *,
+    by: str,
+    now: datetime,
+    beyond: RuleVersion | None = None,
+) -> RuleVersion:
     """Write *rule* as the next version of its name, and tell judges and subscribers.
+
+    It follows on *beyond* where workers know that version and this database does not.
 
     Raises:
         RuleError: it cannot go live; nothing was written.
     """
     last = unit.rules.newest(rule.name)
-    version = _next(desk, last, name=rule.name, rule=rule, by=by, now=now)
+    version = _next(desk, beyond or last, name=rule.name, rule=rule, by=by, now=now)
     make_live(version)
     act = Act.RULE_CHANGED if last and last.rule else Act.RULE_ADDED
     _write(unit, last, version, act=act)
     return version
 
 
-def end_rule(desk: Desk, unit: Unit, name: str, *, by: str, now: datetime) -> RuleVersion:
+def end_rule(
+    desk: Desk,
+    unit: Unit,
+    name: str,
+    *,
+    by: str,
+    now: datetime,
+    beyond: RuleVersion | None = None,
+) -> RuleVersion:
     """Write the version that ends the rule *name*, and tell judges and subscribers."""
     last = unit.rules.newest(name)
-    version = _next(desk, last, name=name, rule=None, by=by, now=now)
+    version = _next(desk, beyond or last, name=name, rule=None, by=by, now=now)
     _write(unit, last, version, act=Act.RULE_DELETED)
     return version
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, Table, bindparam, delete, func, literal, select
+from sqlalchemy import Connection, Row, Select, Table, bindparam, func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from governance.rollups import Step, Stretch, stretches
@@ -15,7 +15,7 @@ from governance.store.moments import read_moment
 from governance.store.tables import COUNTED, metrics_snapshots
 from governance.store.upsert import upsert
 from schemas.tallies import OVERALL, WIDTH, Counts
-from schemas.wire import iso, iso_ms, to_ms
+from schemas.wire import iso_ms, to_ms
 
 MINUTE = 60_000
 """Milliseconds in a row's period."""
@@ -104,24 +104,6 @@ class MinuteShelf:
                 source.timestamp < iso_ms(day + Step.DAY.milliseconds),
             )
             self._raise_to(TABLES[coarse], wanted.group_by(beginning, source.scope))
-
-    def oldest_minute(self) -> datetime | None:
-        """Return when the oldest minute began, or None if there is none that can be read."""
-        moment = metrics_snapshots.c.timestamp
-        wanted = select(func.min(moment)).where(moment > "2")
-        found: str | None = self._connection.execute(wanted).scalar()
-        try:
-            return read_moment(found) if found else None
-        except ValueError:
-            return None
-
-    def drop_minutes(self, before: datetime) -> int:
-        """Delete the minutes that begin before *before*, and return how many rows they were.
-
-        Their hours and days stay.
-        """
-        gone = delete(metrics_snapshots).where(metrics_snapshots.c.timestamp < iso(before))
-        return self._connection.execute(gone).rowcount
 
     def _sum(self, stretch: Stretch, scope: str) -> Counts:
         """Return the sum of the rows of *stretch*."""

@@ -22,6 +22,15 @@ class OffsetShelf:
         found: int | None = self._connection.execute(wanted).scalar()
         return found
 
+    def all(self) -> list[tuple[str, int, int]]:
+        """Return every topic, partition and next offset, in this order."""
+        wanted = select(consumer_offsets).order_by(
+            consumer_offsets.c.topic, consumer_offsets.c.partition
+        )
+        return [
+            (row.topic, row.partition, row.next_offset) for row in self._connection.execute(wanted)
+        ]
+
     def save(self, topic: str, partition: int, next_offset: int) -> None:
         """Remember that everything before *next_offset* was applied."""
         upsert(

@@ -86,7 +86,7 @@ class Store:
 
     def _upgrade(self) -> None:
         """Bring the tables to the newest form."""
-        with _translated():
+        with translated():
             migrate.upgrade(self._engine)
 
     def on_commit(self, listener: Callable[[], None]) -> None:
@@ -138,7 +138,7 @@ class Store:
     @contextmanager
     def _transaction(self) -> Iterator[Unit]:
         """Give a transaction of the one writer."""
-        with _translated(), self._engine.connect() as connection:
+        with translated(), self._engine.connect() as connection:
             connection = connection.execution_options(**{WRITING: True})
             with connection.begin():
                 self._present.unit = Unit(connection)
@@ -175,7 +175,7 @@ class Store:
         if (joined := self._joined()) is not None:
             yield joined
             return
-        with _translated(), self._engine.connect() as connection, self._view(connection):
+        with translated(), self._engine.connect() as connection, self._view(connection):
             yield Unit(connection)
 
     @contextmanager
@@ -195,7 +195,7 @@ class Store:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
     """Turn what a database says when it is busy or away into `Unavailable`.
 
     A broken constraint or a wrong statement is a fault of ours and passes as it is.

@@ -15,11 +15,13 @@ from governance.store.proposals import ProposalShelf
 from governance.store.readiness import ReadinessShelf
 from governance.store.replays import ReplayShelf
 from governance.store.reports import ReportShelf
+from governance.store.retention import RetentionShelf
 from governance.store.rule_records import RuleRecordShelf
 from governance.store.rules import RuleShelf
 from governance.store.tokens import TokenShelf
 from governance.store.trials import TrialShelf
 from governance.store.trip_records import TripRecordShelf
+from governance.store.whole import WholeShelf
 
 
 class Unit:
@@ -42,3 +44,5 @@ class Unit:
         self.rule_records = RuleRecordShelf(connection)
         self.reports = ReportShelf(connection)
         self.trip_records = TripRecordShelf(connection)
+        self.retention = RetentionShelf(connection)
+        self.whole = WholeShelf(connection)

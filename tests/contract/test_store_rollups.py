@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from random import Random
 
 from sqlalchemy import text
 
 from governance import handlers
 from governance.desk import Desk
-from governance.handlers.metrics import drop_old_minutes
-from governance.rollups import MINUTES_DROPPED, MINUTES_KEPT, Step, Stretch
+from governance.rollups import Step, Stretch
 from governance.store.engine import open_engine
 from schemas.tallies import WIDTH, Column, Counts
 from schemas.wire import to_ms
-from tests.desks import NOON, SetClock
+from tests.desks import NOON, settings_for
 
 DAY = timedelta(days=1)
 MINUTE = 60_000
@@ -109,13 +109,14 @@ def test_summing_up_again_changes_nothing(desk: Desk) -> None:
     assert not handlers.sum_up_minutes(desk)
 
 
-def test_dropped_minutes_stay_in_their_hours(desk: Desk) -> None:
+def test_pruned_minutes_stay_in_their_hours(desk: Desk, tmp_path: Path) -> None:
     """After 90 days the minutes go; months are still the same, and are not summed up to less."""
+    desk = replace(desk, settings=settings_for(data_dir=tmp_path))
     row = [3] * WIDTH
-    old = NOON - MINUTES_KEPT - DAY
+    old = NOON - 91 * DAY
     with desk.store.writing() as unit:
         unit.minutes.add({(to_ms(old) // MINUTE, "*"): row, (to_ms(NOON) // MINUTE, "*"): row})
-        assert unit.minutes.drop_minutes(NOON - MINUTES_KEPT) == 1
+    assert handlers.prune(desk, by="anna").rows["metrics_snapshots"] == 1
 
     assert total(desk, old - DAY, NOON) == row
     assert not handlers.sum_up_minutes(desk)
@@ -172,16 +173,3 @@ def test_a_moment_that_is_none_stops_nothing(desk: Desk, database_url: str) -> N
 
         assert not handlers.sum_up_minutes(desk)
         assert total(desk, NOON - 5 * DAY, NOON) == brute(written, NOON - 5 * DAY, NOON)
-
-
-def test_minutes_that_nobody_cleans_up_are_dropped_in_the_end(desk: Desk) -> None:
-    """After 120 days they go, a day at a time, and every period stays what it was."""
-    written = fill(desk)
-    later = replace(desk, clock=SetClock(NOON + MINUTES_DROPPED - 2 * DAY))
-    dropped = [drop_old_minutes(later) for _ in range(5)]
-
-    assert dropped[0] > 0
-    assert dropped[-1] == 0
-    assert total(desk, NOON - 5 * DAY, NOON - 2 * DAY) == brute(
-        written, NOON - 5 * DAY, NOON - 2 * DAY
-    )

@@ -1,0 +1,67 @@
+"""Desks over the database itself, for commands that need no running service."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from schemas.settings import load_settings
+
+if TYPE_CHECKING:
+    from governance.desk import Desk
+
+
+@contextmanager
+def migrated_desk() -> Iterator[Desk]:
+    """Give a desk over the database of the settings, made and brought up to date if need be.
+
+    Raises:
+        Unavailable: the database does not answer.
+    """
+    with named_desk() as desk:
+        desk.store.migrate()
+        yield desk
+
+
+@contextmanager
+def standing_desk() -> Iterator[Desk]:
+    """Give a desk over the database as it stands: nothing is made, nothing is migrated.
+
+    Raises:
+        NotFound: there is no database.
+        Unavailable: it does not answer, or holds nothing of ours.
+    """
+    from governance.store.whole import file_of
+    from schemas.errors import NotFound, Unavailable
+
+    settings = load_settings()
+    file = file_of(settings.sql_url)
+    if file is not None and not file.is_file():
+        raise NotFound("database", str(file))
+    with named_desk() as desk:
+        with desk.store.reading() as unit:
+            if unit.whole.revision() is None:
+                raise Unavailable("database", "it holds no tables of this product yet")
+        yield desk
+
+
+@contextmanager
+def named_desk() -> Iterator[Desk]:
+    """Give a desk over whatever is at the address of the settings; nothing is opened yet."""
+    from governance.desk import Desk
+    from governance.store import Store
+    from rules.escalation_reference import decide
+
+    settings = load_settings()
+    store = Store(settings.sql_url)
+    try:
+        yield Desk(store, settings, decide)
+    finally:
+        store.close()
+
+
+def user() -> str:
+    """Return who runs the command, for the audit log."""
+    return f"{getpass.getuser()} (command line)"
