@@ -72,7 +72,13 @@ def _number(version: RuleVersion | None) -> int:
 
 
 def facts_of(known: list[Aftermath]) -> list[dict[str, Any]]:
-    """Return *known* as the audit log keeps it."""
+    """Return *known* as the audit log keeps it: all that a restore goes by."""
     return [
-        {"source": one.source, "states": [state.facts() for state in one.states]} for one in known
+        {
+            "source": one.source,
+            "states": [state.facts() for state in one.states],
+            "cooldown": one.cooldown.to_wire() if one.cooldown else None,
+            "revokedTokens": sorted(one.revoked),
+        }
+        for one in known
     ]

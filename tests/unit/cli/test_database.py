@@ -1,4 +1,4 @@
-"""``governance db`` and ``governance audit`` as people call them and as documents show them."""
+"""``governance db`` and ``governance audit`` as people call them, and as documents show them."""
 
 from __future__ import annotations
 
