@@ -32,6 +32,7 @@ def standing_desk() -> Iterator[Desk]:
     Raises:
         NotFound: there is no database.
         Unavailable: it does not answer, or holds nothing of ours.
+        Refused: it is a ruin.
     """
     from governance.store.whole import file_of
     from schemas.errors import NotFound, Unavailable
@@ -41,10 +42,21 @@ def standing_desk() -> Iterator[Desk]:
     if file is not None and not file.is_file():
         raise NotFound("database", str(file))
     with named_desk() as desk:
-        with desk.store.reading() as unit:
-            if unit.whole.revision() is None:
-                raise Unavailable("database", "it holds no tables of this product yet")
+        if _revision(desk) is None:
+            raise Unavailable("database", "it holds no tables of this product yet")
         yield desk
+
+
+def _revision(desk: Desk) -> str | None:
+    """Return the revision of the database.
+
+    Raises:
+        Refused: it is no database, or too damaged to be one.
+    """
+    from governance.handlers.backups import legible
+
+    with legible(), desk.store.reading() as unit:
+        return unit.whole.revision()
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from governance import backups
@@ -12,7 +14,7 @@ from governance.store import Unit
 from governance.store.copies import sqlite_copy
 from governance.store.postgres import dump
 from governance.store.whole import file_of
-from schemas.errors import Refused
+from schemas.errors import GovernanceError, Refused
 
 
 def back_up(desk: Desk, file: Path | None = None) -> Manifest:
@@ -31,10 +33,10 @@ def back_up(desk: Desk, file: Path | None = None) -> Manifest:
     with backups.workplace(target) as folder:
         plain, packed = folder / "plain", folder / "packed"
         if source is None:
-            with dump(desk.settings.sql_url, packed) as unit:
+            with legible(), dump(desk.settings.sql_url, packed) as unit:
                 contents = sound_contents(unit)
         else:
-            with sqlite_copy(source, plain) as unit:
+            with legible(), sqlite_copy(source, plain) as unit:
                 contents = sound_contents(unit)
             backups.compress(plain, packed)
             backups.check_packed(packed, plain)
@@ -48,6 +50,24 @@ def back_up(desk: Desk, file: Path | None = None) -> Manifest:
         )
         backups.finish(packed, target, manifest)
     return manifest
+
+
+@contextmanager
+def legible() -> Iterator[None]:
+    """Say in a sentence that a database cannot be read, in whatever way it fails.
+
+    Raises:
+        Refused: it is a ruin.
+    """
+    try:
+        yield
+    except (GovernanceError, OSError):
+        raise
+    except Exception as error:
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise Refused(
+            f"the database cannot be read: {said}", allowed_when="restore a sound backup of it"
+        ) from error
 
 
 def sound_contents(unit: Unit) -> Contents:

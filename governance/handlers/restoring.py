@@ -19,7 +19,7 @@ from governance.audit import Act
 from governance.autonomy import Autonomy
 from governance.backups import Contents, Head
 from governance.desk import Desk
-from governance.handlers.backups import sound_contents
+from governance.handlers.backups import legible, sound_contents
 from governance.handlers.changes import Cause, change_autonomy
 from governance.handlers.rules import end_rule, put_rule
 from governance.handlers.sql_changes import present_autonomy
@@ -114,7 +114,7 @@ def _receive(
     desk: Desk, backup: Path, *, known: list[Aftermath], by: str, now: datetime
 ) -> Restored:
     """Verify the unpacked backup, bring it up to date, and reconcile it with what is *known*."""
-    with desk.store.reading() as unit:
+    with legible(), desk.store.reading() as unit:
         contents = sound_contents(unit)
     said = backups.read_manifest(backup)
     if said is not None and said.audit != contents.audit:

@@ -59,15 +59,15 @@ def check_alone(url: str) -> None:
         Unavailable: the server does not answer.
     """
     others = text(
-        "SELECT count(*) FROM pg_stat_activity"
+        "SELECT usename || ' ' || application_name FROM pg_stat_activity"
         " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         " AND backend_type = 'client backend'"
     )
     with _writing(url) as connection:
-        count = connection.execute(others).scalar_one()
-    if count:
+        found = [str(row[0]).strip() for row in connection.execute(others)]
+    if found:
         raise Refused(
-            f"{count} others are connected to the database",
+            f"others are connected to the database: {', '.join(sorted(set(found)))}",
             allowed_when="stop the service and close their sessions",
         )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import os
+import random
 import shutil
 import sqlite3
 import stat
@@ -28,7 +30,7 @@ from schemas.errors import NotFound, Refused, Unavailable
 from schemas.governance import Phase
 from schemas.rules import RulePatch
 from schemas.topics import RULES
-from tests.desks import NOON, at, desk_at, revert, settings_for, trip
+from tests.desks import NOON, SetClock, at, desk_at, revert, settings_for, trip
 from tests.runbook_blocks import block
 
 HOUR = timedelta(hours=1)
@@ -260,6 +262,25 @@ def test_a_copy_that_is_not_sound_is_no_backup(file_place: Place, tmp_path: Path
         file_place.back_up(tmp_path / "out" / "b.db.gz")
 
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_whatever_is_damaged_in_a_backup_is_said_in_a_sentence(
+    file_place: Place, tmp_path: Path
+) -> None:
+    """Pages overwritten anywhere in an unpacked backup end in a refusal, not in a ruin in place."""
+    backup, plain = file_place.back_up(), tmp_path / "plain.db"
+    content, chance = gzip.decompress(backup.read_bytes()), random.Random(25)
+    refused = 0
+    for _ in range(20):
+        page = chance.randrange(len(content) // 4_096) * 4_096
+        plain.write_bytes(content[:page] + chance.randbytes(4_096) + content[page + 4_096 :])
+        try:
+            file_place.restore(plain)
+        except Refused:
+            refused += 1
+        assert handlers.verify_audit(file_place.desk).intact
+        file_place.desk = replace(file_place.desk, clock=SetClock(NOON))
+    assert refused == 20
 
 
 def test_a_lost_file_comes_back(file_place: Place) -> None:

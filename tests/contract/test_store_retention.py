@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -14,6 +15,7 @@ import pytest
 
 from governance import handlers
 from governance.archive import Archive
+from governance.clock import wall_clock
 from governance.desk import Desk
 from governance.store.retention import Kept
 from governance.upkeep_watch import UpkeepWatch
@@ -22,6 +24,8 @@ from schemas.errors import Unavailable
 from schemas.tallies import WIDTH
 from schemas.wire import to_ms
 from tests.desks import NOON, SetClock, at, desk_at, trip
+from tests.e2e.runbook import install_tools
+from tests.runbook_blocks import block
 
 DAY = timedelta(days=1)
 OLD = NOON - 100 * DAY
@@ -89,6 +93,33 @@ def test_what_waits_and_what_was_done_stays(desk: Desk) -> None:
     assert [event.scope for event in handlers.list_unresolved_events(desk)] == ["WAITING"] * 2
     assert handlers.verify_audit(desk, head).intact
     assert desk.measure(OLD - DAY, NOON) == total
+
+
+def test_the_runbooks_cleanup_goes_by_the_same_rule(tmp_path: Path) -> None:
+    """Its block as it stands deletes what we would, leaves what we would, and nothing is hurt."""
+    install_tools()
+    file = tmp_path / "governance.db"
+    desk = replace(desk_at(f"sqlite:///{file}", data_dir=tmp_path), clock=wall_clock)
+    now = wall_clock()
+    for moment in (now - 100 * DAY, now):
+        for kind in ("RESOLVED", "WAITING"):
+            handlers.apply_action(desk, trip(kind, decided_at=moment))
+        handlers.assess(at(desk, moment))
+        with desk.store.writing() as unit:
+            unit.minutes.add({(to_ms(moment) // MINUTE, "*"): [1] * WIDTH})
+    for event in handlers.list_unresolved_events(desk):
+        if event.scope == "RESOLVED":
+            handlers.resolve_event(desk, event.id, by="anna")
+    script = block("# Archive old metrics snapshots")
+    script = script.replace("services/governance/var/governance.db", str(file))
+    foreseen = handlers.preview_prune(desk).rows
+    subprocess.run(["bash", "-euc", script], check=True, timeout=60)
+
+    assert foreseen == dict.fromkeys(foreseen, 1)
+    assert handlers.preview_prune(desk).rows == dict.fromkeys(foreseen, 0)
+    assert [event.scope for event in handlers.list_unresolved_events(desk)] == ["WAITING"] * 2
+    assert handlers.verify_audit(desk).intact
+    desk.store.close()
 
 
 def test_a_prune_is_written_down(desk: Desk) -> None:

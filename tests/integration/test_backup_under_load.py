@@ -43,7 +43,7 @@ from tests.state_service_process import StateServiceProcess
 pytestmark = pytest.mark.integration
 
 BACKUPS = 20
-LEAST = 15
+LEAST = 8
 """Trips that are applied between two backups, so that no two are of one moment."""
 RULE = "High Error Rate"
 PATIENCE = 120.0

@@ -96,6 +96,16 @@ def test_a_broken_database_ends_the_check_with_one(folder: Path) -> None:
     assert parts["pages and keys"] == "sound"
 
 
+def test_a_ruin_is_said_in_a_sentence(folder: Path) -> None:
+    """No traceback where people look for help; the way out is named."""
+    (folder / "var" / "governance.db").write_bytes(b"ruined" * 1_000)
+    for command in (("db", "check"), ("db", "backup"), ("audit", "verify")):
+        ended = run(folder, *command)
+        assert ended.returncode == Exit.NOT_DONE
+        assert ended.stderr.startswith("governance: the database cannot be read: ")
+        assert ended.stderr.endswith("restore a sound backup of it\n")
+
+
 @pytest.mark.parametrize(
     "command",
     [("db", "backup"), ("db", "check"), ("db", "prune"), ("audit", "verify"), ("audit", "head")],
