@@ -38,6 +38,17 @@ def health(app: StreamApp) -> dict[str, Any]:
     }
 
 
+class Worker(faust.Worker):
+    """Faust's process, which ends by SIGTERM and SIGINT only."""
+
+    def install_signal_handlers(self) -> None:
+        """Let SIGUSR2 open no debugger that would stop the loop, and SIGHUP end nothing."""
+        super().install_signal_handlers()
+        for number in (signal.SIGUSR2, signal.SIGHUP):
+            self.loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)
+
+
 def run(settings: Settings, bootstrap_servers: str) -> None:
     """Run a worker until SIGTERM or SIGINT; it flushes before it ends."""
     loop = asyncio.new_event_loop()
@@ -55,8 +66,7 @@ def run(settings: Settings, bootstrap_servers: str) -> None:
         token=settings.worker_token,
     )
     log.info("worker metrics on http://%s:%d/metrics", *server.server_address[:2])
-    signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # Faust would open a debugger
-    worker = faust.Worker(
+    worker = Worker(
         app, loop=loop, loglevel=settings.log_level, redirect_stdouts=False, override_logging=False
     )
     worker.spinner = None  # a terminal's toy, which would end up in the log

@@ -75,14 +75,16 @@ def test_a_worker_outlives_one_that_comes_and_goes(stage: Stage) -> None:
 
 
 def test_a_stop_is_clean_and_a_restart_goes_on(stage: Stage) -> None:
-    """After SIGTERM nothing is counted twice or forgotten; SIGUSR2 does not stop anything."""
+    """After SIGTERM nothing is counted twice or forgotten; SIGUSR2 and SIGHUP stop nothing."""
     stage.change()
     worker = stage.worker()
     with worker:
         stage.fail("a", "b", "c")
         stage.wait_judged()
         assert worker.process is not None
+        assert ignored(worker.process.pid) >= {signal.SIGUSR2, signal.SIGHUP}
         worker.process.send_signal(signal.SIGUSR2)
+        worker.process.send_signal(signal.SIGHUP)
         stage.wait_judged()
         assert end(worker) == 0
         worker.start()
@@ -182,3 +184,10 @@ def status(worker: Worker) -> int:
     """Return how *worker* ends by itself."""
     assert worker.process is not None
     return worker.process.wait(timeout=60)
+
+
+def ignored(pid: int) -> set[int]:
+    """Return the signals that a process ignores."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    mask = int(status.split("SigIgn:")[1].split()[0], base=16)
+    return {number for number in signal.valid_signals() if mask >> (number - 1) & 1}
