@@ -1,24 +1,25 @@
-"""Logs: one JSON object a line in ``logs/governance.log``, and readable lines on a terminal.
+"""Logs: one JSON object a line in ``governance.log``, and readable lines on a terminal.
 
-The file is opened anew as soon as it was moved away, so that rotating it loses no line; the
-runbook's ``kill -USR1`` is therefore only a nudge. Values are escaped by JSON: what a producer
-puts into a name cannot forge a line.
+    governance.log        the file: what the runbook moves away, compresses and touches
+    logs/governance.log   a link to it: what the runbook follows
+
+Values are escaped by JSON: what a producer puts into a name cannot forge a line.
 """
 
 from __future__ import annotations
 
 import logging
-import signal
 import sys
-from logging.handlers import WatchedFileHandler
 from pathlib import Path
-from types import FrameType
 from typing import Any, Final
 
 import structlog
 from structlog.typing import EventDict, Processor
 
+from api.log_file import LogFile, settle
 from schemas.settings import Settings
+
+log = structlog.get_logger(__name__)
 
 SHARED: Final[tuple[Processor, ...]] = (
     structlog.contextvars.merge_contextvars,
@@ -38,43 +39,47 @@ While Kafka is away its client writes thirty lines a second; what matters of it 
 
 def start_logs(settings: Settings) -> None:
     """Send the whole process's log to the file of *settings*, and to a terminal if there is one."""
+    problem = _settle(settings)
     handlers: list[logging.Handler] = [_file_handler(settings.log_file)]
     if sys.stderr.isatty():
         handlers.append(_terminal_handler())
-    logging.basicConfig(level=settings.log_level.upper(), handlers=handlers, force=True)
-    if settings.log_level != "debug":
-        for name, level in NOISY.items():
-            logging.getLogger(name).setLevel(level)
+    logging.basicConfig(handlers=handlers, force=True)
+    set_level(settings.log_level)
+    if problem is not None:
+        log.warning("the log is not where the runbook looks", problem=problem)
+
+
+def set_level(level: str) -> None:
+    """Hear everybody from *level* on; it may be changed while the process runs."""
+    logging.getLogger().setLevel(level.upper())
+    for name, quiet in NOISY.items():
+        logging.getLogger(name).setLevel(logging.NOTSET if level == "debug" else quiet)
     structlog.configure(
         processors=[*SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.make_filtering_bound_logger(
-            logging.getLevelName(settings.log_level.upper())
-        ),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
         cache_logger_on_first_use=False,
     )
 
 
-def reopen_on_signal() -> None:
-    """Make SIGUSR1 reopen the log file and SIGUSR2 do nothing; either would end the process.
-
-    Only the main thread may call it.
-    """
-    signal.signal(signal.SIGUSR1, _reopen)
-    signal.signal(signal.SIGUSR2, signal.SIG_IGN)
-
-
-def _reopen(_number: int, _frame: FrameType | None) -> None:
-    """Open the log files anew where they were moved away."""
+def let_go_of_moved_files() -> None:
+    """Close log files that were moved away, and go on in new ones: the runbook's ``kill -USR1``."""
     for handler in logging.getLogger().handlers:
-        if isinstance(handler, WatchedFileHandler):
-            handler.reopenIfNeeded()
+        if isinstance(handler, LogFile):
+            handler.let_go()
+    log.info("the log goes on here if the file before was moved away")
+
+
+def _settle(settings: Settings) -> str | None:
+    """Make the log be where people look for it; return what is in the way, if something is."""
+    if settings.log_link == settings.log_file:
+        return None
+    return settle(settings.log_file, settings.log_link)
 
 
 def _file_handler(path: Path) -> logging.Handler:
-    """Return the handler of the log file, whose folder it makes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handler = WatchedFileHandler(path, encoding="utf-8")
+    """Return the handler of the log file."""
+    handler = LogFile(path)
     handler.setFormatter(
         _formatter(structlog.processors.format_exc_info, structlog.processors.JSONRenderer())
     )

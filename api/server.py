@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Final
 
 import structlog
@@ -26,7 +24,8 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.live import Live
-from api.logs import reopen_on_signal, start_logs
+from api.logs import start_logs
+from api.signals import expect_signals
 from governance.service import StateService
 from schemas.errors import BadSetting
 from schemas.settings import Settings
@@ -51,7 +50,7 @@ def serve(settings: Settings) -> None:
     with listening(settings) as listener, pid_file(settings.pid_file):
         start_logs(settings)
         if threading.current_thread() is threading.main_thread():
-            _expect_signals()
+            expect_signals()
         service = StateService(settings)
         service.start()
         server = Server(create_app(service, settings))
@@ -146,14 +145,3 @@ def _set_aside() -> None:
     """
     gc.collect()
     gc.freeze()
-
-
-def _expect_signals() -> None:
-    """Keep the default of no signal: a drained server repeats the one that ended it."""
-    signal.signal(signal.SIGTERM, _already_stopping)
-    signal.signal(signal.SIGINT, _already_stopping)
-    reopen_on_signal()
-
-
-def _already_stopping(_number: int, _frame: FrameType | None) -> None:
-    """Do nothing: the server has ended for this signal, and what follows it must run too."""

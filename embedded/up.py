@@ -135,7 +135,7 @@ class Up:
         child = Child(
             name,
             ["-m", "cli", *command],
-            log=self._settings.log_file.parent / f"{name}.log",
+            log=self._settings.log_folder / f"{name}.log",
             starter=self._starter,
             environment={
                 "GOVERNANCE_KAFKA_BOOTSTRAP_SERVERS": servers,

@@ -79,7 +79,9 @@ class Settings(BaseSettings):
     data_dir: Path = Field(
         default=Path("var"), description="Embedded Kafka, workers, backups, archive."
     )
-    log_file: Path = Path("logs/governance.log")
+    log_file: Path = Field(
+        default=Path("governance.log"), description="The API's; see `log_link` for where it shows."
+    )
     pid_file: Path = Path("governance.pid")
     db_path: Path = Field(
         default=Path("var/governance.db"), validation_alias=_also("DB_PATH", "GOVERNANCE_DB_PATH")
@@ -253,6 +255,24 @@ class Settings(BaseSettings):
     def takes_two(self) -> bool:
         """Return whether grave acts take two people: never where nobody is known."""
         return self.auth != "open" and self.four_eyes is not False
+
+    @property
+    def log_folder(self) -> Path:
+        """Return where logs are looked for: beside the log file, but ``logs`` if it has no folder.
+
+        >>> str(Settings(log_file="/var/log/governance.log").log_folder)
+        '/var/log'
+        """
+        return Path("logs") if self.log_file.parent == Path() else self.log_file.parent
+
+    @property
+    def log_link(self) -> Path:
+        """Return the log file's name in `log_folder`; a link to it where that is not its own.
+
+        >>> str(Settings(log_file="governance.log").log_link)
+        'logs/governance.log'
+        """
+        return self.log_folder / self.log_file.name
 
     def _check_provider(self) -> None:
         """Check that JWTs can be checked.

@@ -10,7 +10,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ import httpx2
 import pytest
 
 from api.server import listening, pid_file, serve
+from governance.store import Store
 from schemas.errors import BadSetting
 from schemas.settings import Settings
 
@@ -63,6 +66,31 @@ def _wait_until_it_answers(process: subprocess.Popen[bytes], port: int) -> None:
     raise AssertionError(f"ended with {process.returncode}")
 
 
+def _add_rules(port: int, person: int, answered: list[str]) -> None:
+    """Add one rule after the other, noting those that were answered, until nobody answers."""
+    for number in count():
+        name = f"rule {number} of {person}"
+        rule = {"name": name, "condition": "errorRate > 0.5", "window": "5m"}
+        wanted = {**rule, "action": "alert_only", "alertSeverity": "low"}
+        try:
+            answer = httpx2.post(
+                f"http://localhost:{port}/api/circuit-breaker/rules", json=wanted, timeout=60
+            )
+        except httpx2.TransportError:
+            return
+        assert answer.status_code == 201, answer.text
+        answered.append(name)
+
+
+def _wait_for(log: Path, event: str) -> dict[str, Any]:
+    """Return the first line of an event, once it is there; the time limit ends it otherwise."""
+    while True:
+        for line in _lines(log):
+            if line["event"] == event:
+                return line
+        PACE.wait(0.05)
+
+
 def _lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
@@ -70,15 +98,17 @@ def _lines(path: Path) -> list[dict[str, Any]]:
 def test_it_survives_rotation_and_ends_in_good_order(tmp_path: Path, free_port: int) -> None:
     """The runbook's move, touch and ``kill -USR1`` lose no line; SIGTERM ends it with 0.
 
-    The pid file is there for as long as the process is, and the log is one JSON object a line.
+    The pid file is there for as long as the process is, the log is one JSON object a line, and
+    what else people signal does not end it.
     """
-    log, moved = tmp_path / "logs" / "governance.log", tmp_path / "governance.log.20261123"
+    log, moved = tmp_path / "governance.log", tmp_path / "governance.log.20261123"
     with _running(tmp_path, free_port) as process:
         assert (tmp_path / "governance.pid").read_text() == f"{process.pid}\n"
+        assert (tmp_path / "logs" / "governance.log").samefile(log)
         log.rename(moved)
         log.touch()
-        process.send_signal(signal.SIGUSR1)
-        process.send_signal(signal.SIGUSR2)
+        for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP):
+            process.send_signal(number)
         assert httpx2.get(f"http://localhost:{free_port}/health").status_code == 200
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
@@ -87,6 +117,46 @@ def test_it_survives_rotation_and_ends_in_good_order(tmp_path: Path, free_port: 
     assert "Starting periodic governance metrics updates" in before
     assert after[-1] == "stopped"
     assert not (tmp_path / "governance.pid").exists()
+
+
+def test_what_was_answered_before_the_end_is_kept(tmp_path: Path, free_port: int) -> None:
+    """SIGTERM amid changes: each one that was answered is stored, and waits to be told to Kafka."""
+    answered: list[str] = []
+    with _running(tmp_path, free_port) as process, ThreadPoolExecutor(4) as people:
+        changing = [people.submit(_add_rules, free_port, person, answered) for person in range(4)]
+        while len(answered) < 40:
+            PACE.wait(0.01)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+        for person in changing:
+            person.result()
+
+    with (
+        closing(Store(f"sqlite:///{tmp_path}/var/governance.db")) as store,
+        store.reading() as unit,
+    ):
+        stored = set(unit.rules.names())
+        waiting = {row.key for row in unit.outbox.unpublished(10_000)}
+    assert set(answered) <= stored
+    assert {f"{name}@1" for name in answered} <= waiting
+
+
+def test_settings_are_read_again_unless_they_are_wrong(tmp_path: Path, free_port: int) -> None:
+    """SIGHUP takes over a new log level, says what waits for a restart, and refuses nonsense."""
+    log, settings = tmp_path / "governance.log", tmp_path / ".env"
+    with _running(tmp_path, free_port) as process:
+        settings.write_text("LOG_LEVEL=warning\nGOVERNANCE_PROPOSAL_DAYS=0\n")
+        process.send_signal(signal.SIGHUP)
+        refused = _wait_for(log, "the settings were not read again: the old ones stay")
+        settings.write_text("LOG_LEVEL=debug\nGOVERNANCE_PROPOSAL_DAYS=7\n")
+        process.send_signal(signal.SIGHUP)
+        taken = _wait_for(log, "the settings were read again")
+        assert httpx2.get(f"http://localhost:{free_port}/health").status_code == 200
+
+    assert refused["level"] == "error"
+    assert "GOVERNANCE_PROPOSAL_DAYS" in refused["problem"]
+    assert taken["log_level"] == "debug"
+    assert taken["waits_for_a_restart"] == ["GOVERNANCE_PROPOSAL_DAYS"]
 
 
 def test_a_second_start_leaves_the_first_alone(tmp_path: Path) -> None:
