@@ -7,6 +7,7 @@ else one that we start ourselves. If none of the three works, the test that aske
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ import pytest
 
 from embedded.kafka import KafkaCluster
 
+FETCH = Path(__file__).parent / "scripts" / "fetch_prometheus.sh"
 KAFKA_IMAGE = "confluentinc/cp-kafka:7.9.2"
 POSTGRES_IMAGE = "postgres:18-alpine"
 
@@ -33,6 +35,17 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     else:
         with KafkaCluster(tmp_path_factory.mktemp("kafka"), port=0) as cluster:
             yield cluster.bootstrap_servers
+
+
+@pytest.fixture(scope="session")
+def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return where Prometheus and promtool are: on the path, else Debian's, unpacked for us."""
+    found = shutil.which("promtool")
+    if found and shutil.which("prometheus"):
+        return Path(found).parent
+    folder = tmp_path_factory.mktemp("prometheus")
+    done = subprocess.run([FETCH, folder], check=True, stdout=subprocess.PIPE, text=True)
+    return Path(done.stdout.strip())
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import tomllib
 from functools import cache
@@ -118,23 +117,12 @@ def test_alerts_keep_the_names_that_people_route_by() -> None:
     assert all({"summary", "description"} == set(rule["annotations"]) for rule in rules)
 
 
-@pytest.fixture(scope="module")
-def promtool(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Return Prometheus' own checker: the one on the path, else Debian's, unpacked for us."""
-    found = shutil.which("promtool")
-    if found:
-        return found
-    script = Path(__file__).parents[1] / "scripts" / "fetch_promtool.sh"
-    folder = tmp_path_factory.mktemp("promtool")
-    done = subprocess.run([script, folder], check=True, stdout=subprocess.PIPE, text=True)
-    return done.stdout.strip()
-
-
-def test_alerts_fire_when_they_should(promtool: str) -> None:
+def test_alerts_fire_when_they_should(prometheus: Path) -> None:
     """Prometheus' own test of our rules passes."""
     test = DEPLOY / "prometheus" / "alerts.test.yml"
 
-    subprocess.run([promtool, "test", "rules", test], check=True, capture_output=True)
+    command = [str(prometheus / "promtool"), "test", "rules", str(test)]
+    subprocess.run(command, check=True, capture_output=True)
 
 
 def test_dashboard_keeps_the_address_that_people_bookmark() -> None:

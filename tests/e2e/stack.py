@@ -21,13 +21,17 @@ PATIENCE: Final = 120.0
 
 
 class Stack:
-    """One run of ``governance up`` in *folder*; leaving the ``with`` block kills what is left."""
+    """One run of ``governance up`` in *folder*; leaving the ``with`` block kills what is left.
 
-    def __init__(self, folder: Path, *, scenario: str, port: int) -> None:
+    *settings* are environment variables of it, and of every command that is run beside it.
+    """
+
+    def __init__(self, folder: Path, *, scenario: str, port: int, **settings: str) -> None:
         self.folder = folder
         self.api = f"http://localhost:{port}"
         self._scenario = scenario
         self._port = port
+        self._environment = {**environment(), **settings}
         self._said = folder / f"said-{scenario}-{time.monotonic_ns()}.txt"
 
     def __enter__(self) -> Self:
@@ -35,7 +39,7 @@ class Stack:
             self.process = subprocess.Popen(
                 [COMMAND, "up", "--scenario", self._scenario, "--port", str(self._port)],
                 cwd=self.folder,
-                env=environment(),
+                env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -95,7 +99,7 @@ class Stack:
         return subprocess.run(
             [COMMAND, *arguments],
             cwd=self.folder,
-            env=environment(),
+            env=self._environment,
             capture_output=True,
             text=True,
             timeout=PATIENCE,
@@ -106,7 +110,7 @@ class Stack:
         ran = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", script],
             cwd=self.folder,
-            env=environment(),
+            env=self._environment,
             capture_output=True,
             text=True,
             timeout=PATIENCE,

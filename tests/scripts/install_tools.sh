@@ -1,9 +1,10 @@
 #!/bin/sh
-# Installs what the runbook's own commands need and a bare machine may lack: curl, jq, sqlite3.
+# Installs what the runbook's own commands need and a bare machine may lack, and bubblewrap, which
+# shows them a machine of their own.
 # For Debian and its kin, as root; elsewhere install them with the system's own tools.
 set -eu
 missing=
-for tool in curl jq sqlite3; do
+for tool in curl jq sqlite3 gzip lsof bwrap; do
   command -v "$tool" >/dev/null || missing="$missing $tool"
 done
 [ -n "$missing" ] || exit 0
@@ -13,5 +14,6 @@ if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
 fi
 apt-get update -qq
 # Word splitting is what makes a list of the names.
-# shellcheck disable=SC2086
-DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
+# shellcheck disable=SC2046
+DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+  $(echo "$missing" | sed s/bwrap/bubblewrap/)

@@ -1,0 +1,14 @@
+#!/bin/sh
+# Unpacks Debian's Prometheus and promtool into the given folder and prints where they are: nothing
+# is installed, and no server is started. For Debian and its kin; elsewhere put both on the path.
+set -eu
+folder=$1
+tools=$folder/usr/bin
+if [ ! -x "$tools/prometheus" ]; then
+  command -v apt-get >/dev/null || { echo "please put prometheus and promtool on the path" >&2; exit 1; }
+  mkdir -p "$folder"
+  cd "$folder"
+  apt-get download -qq prometheus 2>/dev/null || { apt-get update -qq; apt-get download -qq prometheus; }
+  dpkg-deb -x prometheus_*.deb .
+fi
+echo "$tools"

@@ -1,0 +1,145 @@
+"""The log file: no line is lost when it is moved away, and people find it where they look."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api.log_file import LogFile, settle
+from tests.e2e.runbook import blocks
+
+ROTATION = 466
+"""The runbook's line."""
+ROTATIONS = 100
+
+
+def lines(folder: Path) -> Iterator[dict[str, Any]]:
+    """Yield every line of the log and of what it was rotated into."""
+    for packed in folder.glob("governance.log.*.gz"):
+        yield from map(json.loads, gzip.decompress(packed.read_bytes()).splitlines())
+    yield from map(json.loads, (folder / "governance.log").read_bytes().splitlines())
+
+
+def test_a_hundred_rotations_lose_no_line(tmp_path: Path) -> None:
+    """The runbook's block, a hundred times in its order, while a thousand lines a second come.
+
+    A line may be there twice, if it was written while the file was moved away.
+    """
+    home = tmp_path / "services" / "governance"
+    home.mkdir(parents=True)
+    block = blocks()[ROTATION].text
+    assert block.count("$(date +%Y%m%d)") == 2
+    script = block.replace("$(date +%Y%m%d)", "$day")
+    with subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "tests.unit.api.numbered_lines",
+            home / "governance.log",
+            home / "up",
+        ],
+        stdin=subprocess.PIPE,
+    ) as writing:
+        (home / "governance.pid").write_text(str(writing.pid))
+        rotate = f"until [ -s {home}/up ]; do sleep 0.05; done\n" + "".join(
+            f"(day={day}; {script})\n" for day in range(ROTATIONS)
+        )
+        subprocess.run(["bash", "-euc", rotate], cwd=tmp_path, check=True, timeout=200)
+        writing.communicate(timeout=60)
+    assert writing.returncode == 0
+
+    found = list(lines(home))
+    written = Counter((line["writer"], line["number"]) for line in found if line["event"] == "line")
+    last = {line["writer"]: line["number"] for line in found if line["event"] == "last"}
+    wanted = {(writer, number) for writer, end in last.items() for number in range(end)}
+    assert len(last) == 4
+    assert wanted - written.keys() == set()
+    assert len(list(home.glob("governance.log.*.gz"))) == ROTATIONS
+    assert written.total() - len(written) <= ROTATIONS
+
+
+def test_a_line_that_came_too_late_is_written_again(tmp_path: Path) -> None:
+    """The file is moved away and gone in the very moment between looking and writing."""
+    path = tmp_path / "governance.log"
+    file = LogFile(path)
+    file.setFormatter(Unlinking(path))
+    file.emit(logging.makeLogRecord({"msg": "here"}))
+    file.close()
+
+    assert path.read_text() == "here\n"
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> tuple[Path, Path]:
+    """Return where the log is, and where it is looked for."""
+    return tmp_path / "governance.log", tmp_path / "logs" / "governance.log"
+
+
+def test_the_log_is_found_where_people_look(place: tuple[Path, Path]) -> None:
+    """A link leads there, before the file is there and after the folder was moved."""
+    path, link = place
+
+    assert settle(path, link) is None
+    assert settle(path, link) is None
+    path.write_text("a line\n")
+    moved = path.parent.rename(path.parent.with_name("moved"))
+    assert (moved / "logs" / "governance.log").read_text() == "a line\n"
+
+
+def test_what_an_older_version_wrote_goes_on(place: tuple[Path, Path]) -> None:
+    """Its file is moved to the new place, where the next line follows its last one."""
+    path, link = place
+    link.parent.mkdir()
+    link.write_text("of old\n")
+    path.touch()
+
+    assert settle(path, link) is None
+    assert (path.read_text(), link.is_symlink()) == ("of old\n", True)
+
+
+def test_what_is_in_the_way_is_left_alone(place: tuple[Path, Path]) -> None:
+    """Two files that both hold something are nobody's to merge: the link's place is named."""
+    path, link = place
+    link.parent.mkdir()
+    link.write_text("of old\n")
+    path.write_text("of somebody\n")
+
+    assert settle(path, link) == f"{link} is another file; move it away"
+    assert (path.read_text(), link.read_text()) == ("of somebody\n", "of old\n")
+
+
+def test_the_folder_of_logs_may_be_elsewhere(place: tuple[Path, Path]) -> None:
+    """Where ``logs`` is itself a link, ours leads back from where it really is."""
+    path, link = place
+    elsewhere = path.parent / "on" / "another" / "disk"
+    elsewhere.mkdir(parents=True)
+    link.parent.symlink_to(elsewhere)
+
+    assert settle(path, link) is None
+    path.write_text("a line\n")
+    assert (elsewhere / "governance.log").read_text() == "a line\n"
+
+
+class Unlinking(logging.Formatter):
+    """Lets somebody else take the file away, once, when the line is already on its way to it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+        self._done = False
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        if not self._done:
+            self._path.unlink()
+            self._done = True
+        return super().format(record)
