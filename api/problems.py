@@ -177,6 +177,12 @@ KINDS: Final[dict[str, Kind]] = {
         "Make room on it. Meanwhile only a rollback, the kill switch and automatic reverts are "
         "written; the page on operations says how.",
     ),
+    "database_damaged": Kind(
+        503,
+        "The database is damaged",
+        "Stop the service, keep the file and its `-wal`, and restore a backup with "
+        "`governance db restore`; Kafka brings what came after it.",
+    ),
     "unavailable": Kind(
         503, "A part does not answer", "Repeat the request after `Retry-After` seconds."
     ),

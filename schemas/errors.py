@@ -12,7 +12,8 @@
     ├── NotPermitted      the caller may not (403)
     ├── TooManyRequests   this caller has asked too often (429)
     └── Unavailable       not now; retry later (503)
-        └── DiskFull      ... until somebody makes room
+        ├── DiskFull      ... until somebody makes room
+        └── Damaged       ... until somebody restores a backup
 
 Errors carry values; the sentence is built from them. ``code`` is stable and public: it names
 the documentation page and the problem type.
@@ -371,3 +372,13 @@ class DiskFull(Unavailable):
 
     def __init__(self, detail: str) -> None:
         super().__init__("database", detail, retry_after=10)
+
+
+class Damaged(Unavailable):
+    """The database's file makes no sense; no waiting mends that."""
+
+    code = "database_damaged"
+    retryable = False
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("database", detail, retry_after=60)

@@ -14,7 +14,7 @@ from governance.store import Unit
 from governance.store.copies import sqlite_copy
 from governance.store.postgres import dump
 from governance.store.whole import file_of
-from schemas.errors import GovernanceError, Refused
+from schemas.errors import Damaged, GovernanceError, Refused
 
 
 def back_up(desk: Desk, file: Path | None = None) -> Manifest:
@@ -61,9 +61,9 @@ def legible() -> Iterator[None]:
     """
     try:
         yield
-    except (GovernanceError, OSError):
-        raise
     except Exception as error:
+        if isinstance(error, GovernanceError | OSError) and not isinstance(error, Damaged):
+            raise
         said = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise Refused(
             f"the database cannot be read: {said}", allowed_when="restore a sound backup of it"

@@ -22,7 +22,7 @@ from governance.store.intact import DAMAGED, check_intact
 from governance.store.turns import Turns
 from governance.store.unit import Unit
 from governance.store.wal import move_pages
-from schemas.errors import DiskFull, Unavailable
+from schemas.errors import Damaged, DiskFull, Unavailable
 
 FULL: Final = frozenset(
     {
@@ -205,15 +205,21 @@ def translated() -> Iterator[None]:
     except (OperationalError, InterfaceError, PoolTimeout) as error:
         raise _unavailable(error) from error
     except DBAPIError as error:
-        code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
-        if not error.connection_invalidated and code not in DAMAGED:
+        if not error.connection_invalidated and not _is_damage(error.orig):
             raise
         raise _unavailable(error) from error
+
+
+def _is_damage(said: BaseException | None) -> bool:
+    """Whether SQLite says that it cannot make sense of the file."""
+    return getattr(said, "sqlite_errorcode", 0) & 0xFF in DAMAGED
 
 
 def _unavailable(error: Exception) -> Unavailable:
     """Return what *error* means to whoever asked."""
     said = error.orig if isinstance(error, DBAPIError) else None
+    if _is_damage(said):
+        return Damaged(_reason(error))
     if (
         getattr(said, "sqlite_errorcode", None) in FULL
         or getattr(said, "sqlstate", None) == POSTGRES_FULL
