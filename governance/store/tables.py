@@ -116,6 +116,7 @@ circuit_breaker_events = Table(
     Column("cause", Text),
     Index("events_by_time", "timestamp"),
     Index("events_by_cause", "caused_by"),
+    Index("events_by_kind", "rule_name", "action", "severity", "resolved", "timestamp"),
     Index(
         "events_unresolved",
         "seq",

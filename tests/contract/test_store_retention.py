@@ -24,8 +24,8 @@ from schemas.errors import Unavailable
 from schemas.tallies import WIDTH
 from schemas.wire import to_ms
 from tests.desks import NOON, SetClock, at, desk_at, trip
-from tests.e2e.runbook import install_tools
-from tests.runbook_blocks import block
+from tests.e2e.machine import install_tools
+from tests.e2e.runbook import block_with
 
 DAY = timedelta(days=1)
 OLD = NOON - 100 * DAY
@@ -110,7 +110,7 @@ def test_the_runbooks_cleanup_goes_by_the_same_rule(tmp_path: Path) -> None:
     for event in handlers.list_unresolved_events(desk):
         if event.scope == "RESOLVED":
             handlers.resolve_event(desk, event.id, by="anna")
-    script = block("# Archive old metrics snapshots")
+    script = block_with("# Archive old metrics snapshots")
     script = script.replace("services/governance/var/governance.db", str(file))
     foreseen = handlers.preview_prune(desk).rows
     subprocess.run(["bash", "-euc", script], check=True, timeout=60)

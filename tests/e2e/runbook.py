@@ -40,3 +40,9 @@ def blocks() -> dict[int, Block]:
         for fence in _FENCE.finditer(text)
     ]
     return {block.line: block for block in found}
+
+
+def block_with(text: str) -> str:
+    """Return the one block that holds *text*, for tests that run it alone."""
+    (found,) = [block.text for block in blocks().values() if text in block.text]
+    return found

@@ -37,7 +37,7 @@ from schemas.events import Severity
 from schemas.rules import Action, RulePatch
 from schemas.topics import BREAKER_ACTIONS
 from tests.desks import NOON, settings_for, trip
-from tests.runbook_blocks import block
+from tests.e2e.runbook import block_with
 from tests.state_service_process import StateServiceProcess
 
 pytestmark = pytest.mark.integration
@@ -167,7 +167,7 @@ def back_up(desk: Desk, folder: Path, number: int) -> Path:
     if number % 2:
         made = handlers.back_up(desk, place / "governance.db.gz")
         return place / made.file
-    script = block("# Backup governance database")
+    script = block_with("# Backup governance database")
     script = script.replace("services/governance/var/governance.db", str(folder / "governance.db"))
     script = script.replace("/backups/governance", str(place))
     subprocess.run(["bash", "-euc", script], check=True, capture_output=True, timeout=PATIENCE)
