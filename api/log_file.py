@@ -12,6 +12,7 @@ have been past that line, and it is written again: a line may be in both files, 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from logging import LogRecord
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
@@ -26,16 +27,23 @@ class LogFile(WatchedFileHandler):
         super().__init__(path, encoding="utf-8")
 
     def emit(self, record: LogRecord) -> None:
-        """Write *record*; again if the file was moved away while it was written."""
-        super().emit(record)
-        if self._was_moved():
+        """Write *record*; again if the file was moved away while it was written.
+
+        A file that cannot be opened anew, on a full disk say, costs its lines and nothing else.
+        """
+        try:
             super().emit(record)
+            if self._was_moved():
+                super().emit(record)
+        except OSError:
+            self.handleError(record)
 
     def let_go(self) -> None:
-        """Close the file if it was moved away, and go on in a new one."""
+        """Close the file if it was moved away; the next line at the latest is in a new one."""
         self.acquire()
         try:
-            self.reopenIfNeeded()
+            with suppress(OSError):
+                self.reopenIfNeeded()
         finally:
             self.release()
 

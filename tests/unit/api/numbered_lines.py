@@ -40,7 +40,8 @@ def main() -> None:
     """Write from threads of our own and from the main one, which also gets the signals."""
     start_logs(Settings(_env_file=None, log_file=Path(sys.argv[1])))
     act_on({signal.SIGUSR1: let_go_of_moved_files})
-    Path(sys.argv[2]).write_text("ready")
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
     stop = Event()
     others = [Thread(target=write, args=(writer, stop)) for writer in range(1, WRITERS)]
     Thread(target=wait_for_end, args=(stop,), daemon=True).start()

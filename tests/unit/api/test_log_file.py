@@ -39,20 +39,12 @@ def test_a_hundred_rotations_lose_no_line(tmp_path: Path) -> None:
     block = blocks()[ROTATION].text
     assert block.count("$(date +%Y%m%d)") == 2
     script = block.replace("$(date +%Y%m%d)", "$day")
-    with subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "tests.unit.api.numbered_lines",
-            home / "governance.log",
-            home / "up",
-        ],
-        stdin=subprocess.PIPE,
-    ) as writing:
+    command = [sys.executable, "-m", "tests.unit.api.numbered_lines", f"{home}/governance.log"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as writing:
+        assert writing.stdout is not None
+        assert writing.stdout.readline() == b"ready\n"
         (home / "governance.pid").write_text(str(writing.pid))
-        rotate = f"until [ -s {home}/up ]; do sleep 0.05; done\n" + "".join(
-            f"(day={day}; {script})\n" for day in range(ROTATIONS)
-        )
+        rotate = "".join(f"(day={day}; {script})\n" for day in range(ROTATIONS))
         subprocess.run(["bash", "-euc", rotate], cwd=tmp_path, check=True, timeout=200)
         writing.communicate(timeout=60)
     assert writing.returncode == 0
@@ -76,6 +68,24 @@ def test_a_line_that_came_too_late_is_written_again(tmp_path: Path) -> None:
     file.close()
 
     assert path.read_text() == "here\n"
+
+
+def test_a_file_that_cannot_be_opened_stops_nobody(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever logs goes on, standard error has the problem, and later lines are written again."""
+    path = tmp_path / "gone" / "governance.log"
+    file = LogFile(path)
+    path.unlink()
+    path.parent.rmdir()
+    file.let_go()
+    file.emit(logging.makeLogRecord({"msg": "lost"}))
+    path.parent.mkdir()
+    file.emit(logging.makeLogRecord({"msg": "here"}))
+    file.close()
+
+    assert path.read_text() == "here\n"
+    assert "FileNotFoundError" in capsys.readouterr().err
 
 
 @pytest.fixture
