@@ -1,18 +1,16 @@
 """Tags: what somebody read, so that they change only that (``ETag``, ``If-Match``).
 
-A rule's tag and a proposal's are their versions; the state's is a hash of all of it.
+A rule's tag and a proposal's are their versions.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import Annotated, Final
 
 from fastapi import Depends, Header
 
 from schemas.errors import BadRequest, Outdated
-from schemas.governance import GovernanceState
 
 TAG: Final = re.compile(r'"[\x21\x23-\x7e]{1,80}"')
 VERSION: Final = re.compile(r'"v(\d{1,9})"')
@@ -63,21 +61,3 @@ def version_tag(version: int) -> str:
     '"v3"'
     """
     return f'"v{version}"'
-
-
-def state_tag(state: GovernanceState) -> str:
-    """Return the tag of a state; the days that pass are no change of it."""
-    said = state.model_dump_json(exclude={"days_since_phase_start"})
-    return f'"e{state.autonomy_epoch}-{hashlib.sha256(said.encode()).hexdigest()[:16]}"'
-
-
-def check_tag(seen: str | None, present: str) -> None:
-    """Check that what the caller saw is still so.
-
-    Raises:
-        Outdated: it changed.
-    """
-    if seen is not None and seen != present:
-        raise Outdated(
-            f"you saw {seen}, it is now {present}", allowed_when="read it again and decide on it"
-        )

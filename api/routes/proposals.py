@@ -10,10 +10,11 @@ from api.asking import AskActor, AskDesk, approver_of
 from api.auth.gate import AskCaller
 from api.ladder_shapes import ApproveRequest, Rejected, RejectRequest
 from api.openapi import problems
-from api.tags import AskTag, check_tag, version_tag
+from api.tags import AskTag, version_tag
 from governance import handlers
 from governance.decisions import DecisionAnswer
 from governance.handlers import Approved
+from governance.handlers.preconditions import Check, check_tag
 from governance.proposals import Proposal
 
 router = APIRouter(prefix="/api/governance/proposals", tags=["Proposals"])
@@ -65,10 +66,12 @@ def show_proposal(desk: AskDesk, proposal_id: ProposalId, answer: Response) -> P
     return proposal
 
 
-def _check_seen(desk: AskDesk, proposal_id: ProposalId, seen: AskTag) -> None:
-    """Check that the proposal is the one that the caller saw, if they say which."""
-    if seen is not None:
-        check_tag(seen, version_tag(handlers.show_proposal(desk, proposal_id).version))
+async def _as_seen(seen: AskTag) -> Check[Proposal]:
+    """Return what checks that the proposal is the one that the caller saw, if they say which."""
+    return lambda proposal: check_tag(seen, version_tag(proposal.version))
+
+
+AskSeen = Annotated[Check[Proposal], Depends(_as_seen)]
 
 
 @router.get("/{proposal_id}/decision", responses=problems("not_found", "unavailable"))
@@ -86,12 +89,12 @@ def decide_approval(desk: AskDesk, proposal_id: ProposalId) -> DecisionAnswer:
         "bad_request", "role_not_held", "service_may_not_approve", "not_found", *REFUSALS,
         "outdated", "unavailable",
     ),
-    dependencies=[Depends(_check_seen)],
 )  # fmt: skip
 def approve_proposal(
     desk: AskDesk,
     caller: AskCaller,
     proposal_id: ProposalId,
+    as_seen: AskSeen,
     wanted: Annotated[ApproveRequest | None, Body()] = None,
 ) -> Approved:
     """Approve a proposal in a role of yours; the last role that is missing raises the phase.
@@ -101,12 +104,11 @@ def approve_proposal(
     """
     asked = wanted or ApproveRequest()
     approver = approver_of(caller, asked.role)
-    return handlers.approve_proposal(desk, proposal_id, approver, seen=asked.seen)
+    return handlers.approve_proposal(desk, proposal_id, approver, seen=asked.seen, check=as_seen)
 
 
 @router.post(
     "/{proposal_id}/reject",
-    dependencies=[Depends(_check_seen)],
     responses=problems(
         "not_found", "proposal_closed", "proposal_expired", "outdated", "unavailable"
     ),
@@ -115,9 +117,10 @@ def reject_proposal(
     desk: AskDesk,
     actor: AskActor,
     proposal_id: ProposalId,
+    as_seen: AskSeen,
     wanted: Annotated[RejectRequest | None, Body()] = None,
 ) -> Rejected:
     """Reject a proposal for good; the body may be left out, `reason` keeps why."""
     said = wanted.reason if wanted else None
-    gone = handlers.reject_proposal(desk, proposal_id, by=actor, reason=said)
+    gone = handlers.reject_proposal(desk, proposal_id, by=actor, reason=said, check=as_seen)
     return Rejected(id=gone.id, reason=gone.reason)

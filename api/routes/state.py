@@ -11,8 +11,9 @@ from api.ladder_shapes import Lowered, LowerRequest
 from api.openapi import problems
 from api.shapes import ResumeRequest, StateChanged
 from api.signing import MAY_WAIT, AskSigning, waiting
-from api.tags import AskTag, check_tag, state_tag
+from api.tags import AskTag
 from governance import handlers
+from governance.handlers.preconditions import Check, check_state, state_tag
 from governance.handlers.wishes import ResumeType
 from governance.joint_acts import JointAct
 from schemas.governance import GovernanceState
@@ -33,18 +34,19 @@ def show_state(desk: AskDesk, answer: Response) -> GovernanceState:
     return state
 
 
-def _check_seen(desk: AskDesk, seen: AskTag) -> None:
-    """Check that the state is the one that the caller saw, if they say which."""
-    if seen is not None:
-        check_tag(seen, state_tag(handlers.show_state(desk)))
+async def _as_seen(seen: AskTag) -> Check[GovernanceState]:
+    """Return what checks that the state is the one that the caller saw, if they say which."""
+    return check_state(seen)
+
+
+AskSeen = Annotated[Check[GovernanceState], Depends(_as_seen)]
 
 
 @router.post(
     "/api/governance/rollback",
-    dependencies=[Depends(_check_seen)],
     responses=problems("refused", "outdated", "unavailable"),
 )
-def roll_back(desk: AskDesk, actor: AskActor, wanted: LowerRequest) -> Lowered:
+def roll_back(desk: AskDesk, actor: AskActor, wanted: LowerRequest, as_seen: AskSeen) -> Lowered:
     """Lower the phase to the present one or one below, with the whitelist last held there.
 
     L3 holds none. It works while Kafka is down: workers and subscribers are told as soon as
@@ -53,15 +55,17 @@ def roll_back(desk: AskDesk, actor: AskActor, wanted: LowerRequest) -> Lowered:
     """
     target, incident = wanted.target_phase, wanted.incident_id
     if wanted.dry_run:
+        as_seen(handlers.show_state(desk))
         preview = handlers.preview_rollback(desk, target, incident_id=incident)
         return Lowered(state=preview.state, dry_run=True, preview=preview)
-    state = handlers.roll_back(desk, target, reason=wanted.reason, by=actor, incident_id=incident)
+    state = handlers.roll_back(
+        desk, target, reason=wanted.reason, by=actor, incident_id=incident, check=as_seen
+    )
     return Lowered(state=state)
 
 
 @router.post(
     "/api/circuit-breaker/command-types/{command_type:path}/resume",
-    dependencies=[Depends(_check_seen)],
     response_model=StateChanged,
     responses={
         **problems(
@@ -70,12 +74,15 @@ def roll_back(desk: AskDesk, actor: AskActor, wanted: LowerRequest) -> Lowered:
         **MAY_WAIT,
     },
 )
-def resume_command_type(signing: AskSigning, command_type: CommandType, seen: ResumeRequest) -> Any:
+def resume_command_type(
+    signing: AskSigning, command_type: CommandType, wanted: ResumeRequest, seen: AskTag
+) -> Any:
     """Let a paused command type run again.
 
     `autonomyEpoch` is the one that you decided on; if autonomy was lowered since, the answer is
     409. So it is while an unresolved event holds the type: resolve that first; and while nobody
     sees the stream. Where people are known it takes two: 202 until a second person signs.
     """
-    done = signing.do(ResumeType(command_type=command_type, epoch=seen.autonomy_epoch))
+    epoch = wanted.autonomy_epoch
+    done = signing.do(ResumeType(command_type=command_type, epoch=epoch, seen=seen))
     return waiting(done) if isinstance(done, JointAct) else StateChanged(state=done)

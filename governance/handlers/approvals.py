@@ -24,6 +24,7 @@ from governance.autonomy import Autonomy
 from governance.desk import Desk
 from governance.handlers.changes import Cause, change_autonomy, publish_alert
 from governance.handlers.lowering import close_proposal, present_basis
+from governance.handlers.preconditions import Check, as_it_is
 from governance.handlers.proposals import tend_proposals
 from governance.handlers.readiness import assessed_now
 from governance.handlers.sight import check_sees
@@ -55,12 +56,17 @@ class Approved(Wire):
 
 
 def approve_proposal(
-    desk: Desk, proposal_id: str, approver: Approver, *, seen: Seen | None = None
+    desk: Desk,
+    proposal_id: str,
+    approver: Approver,
+    *,
+    seen: Seen | None = None,
+    check: Check[Proposal] = as_it_is,
 ) -> Approved:
     """Approve a proposal in a role; the last role that is missing raises the phase, once.
 
     First the proposal is bound to the present, which voids approvals of what is no longer so;
-    that stands even if this approval is then refused.
+    that stands even if this approval is then refused. What *check* raises of it refuses too.
 
     Raises:
         NotFound: there is no such proposal; carries near matches.
@@ -75,6 +81,7 @@ def approve_proposal(
     with desk.store.writing() as unit:
         state = present_autonomy(desk, unit, now)
         proposal = unit.proposals.require(proposal_id)
+        check(proposal)
         if is_repeated(proposal, approver):
             return _answer(proposal, approver, state=state, now=now, already=True)
         check_open(proposal, now)

@@ -13,6 +13,7 @@ from governance.desk import Desk
 from governance.handlers.changes import Cause, change_autonomy
 from governance.handlers.insistence import insist
 from governance.handlers.lowering import coming_cooldown
+from governance.handlers.preconditions import Check, as_it_is
 from governance.handlers.sight import check_sees
 from governance.handlers.sql_changes import present_autonomy
 from governance.store import Unit
@@ -52,7 +53,13 @@ def count_phase_entries(desk: Desk) -> dict[Phase, int]:
 
 
 def roll_back(
-    desk: Desk, target: Phase, *, reason: str, by: str, incident_id: str | None = None
+    desk: Desk,
+    target: Phase,
+    *,
+    reason: str,
+    by: str,
+    incident_id: str | None = None,
+    check: Check[GovernanceState] = as_it_is,
 ) -> GovernanceState:
     """Lower the phase to *target* with the whitelist that was last held there; L3 holds none.
 
@@ -63,7 +70,7 @@ def roll_back(
     without being asked again. With an incident the cooldown that follows is the critical one.
 
     Raises:
-        Refused: *target* is above the present phase.
+        Refused: *target* is above the present phase, or what *check* raises of the state.
         Unavailable: the database was held or away for a minute; nothing was changed.
     """
     because = f"{reason} (incident {incident_id})" if incident_id else reason
@@ -74,7 +81,7 @@ def roll_back(
         because=because,
         severity=_severity(incident_id),
     )
-    return insist(lambda: _roll_back(desk, target, cause))
+    return insist(lambda: _roll_back(desk, target, cause, check=check))
 
 
 def preview_rollback(
@@ -107,11 +114,14 @@ def _severity(incident_id: str | None) -> Severity:
     return Severity.CRITICAL if incident_id else Severity.HIGH
 
 
-def _roll_back(desk: Desk, target: Phase, cause: Cause) -> GovernanceState:
+def _roll_back(
+    desk: Desk, target: Phase, cause: Cause, *, check: Check[GovernanceState]
+) -> GovernanceState:
     """Roll back once."""
     now = desk.clock()
     with desk.store.writing(lowers=True) as unit:
         before = present_autonomy(desk, unit, now)
+        check(before.view(now))
         after = _rolled_back(unit, before, target, now)
         change_autonomy(desk, unit, before=before, after=after, cause=cause, now=now)
     return after.view(now)
@@ -124,7 +134,14 @@ def _rolled_back(unit: Unit, before: Autonomy, target: Phase, now: datetime) -> 
     return phases.rolled_back(before, target, whitelist=held, now=now)
 
 
-def resume_command_type(desk: Desk, command_type: str, *, by: str, epoch: int) -> GovernanceState:
+def resume_command_type(
+    desk: Desk,
+    command_type: str,
+    *,
+    by: str,
+    epoch: int,
+    check: Check[GovernanceState] = as_it_is,
+) -> GovernanceState:
     """Let a paused command type run again; people only, on the state of *epoch* that they saw.
 
     Raises:
@@ -137,6 +154,7 @@ def resume_command_type(desk: Desk, command_type: str, *, by: str, epoch: int) -
     now = desk.clock()
     with desk.store.writing() as unit:
         before = present_autonomy(desk, unit, now)
+        check(before.view(now))
         after = phases.resumed(before, command_type, epoch=epoch)
         check_sees(desk)
         _check_free(command_type, unit.events.unresolved_pauses(command_type))

@@ -11,6 +11,7 @@ from governance.autonomy import Autonomy
 from governance.desk import Desk
 from governance.handlers.changes import publish_alert
 from governance.handlers.lowering import SYSTEM, close_proposal, present_basis, revise
+from governance.handlers.preconditions import Check, as_it_is
 from governance.handlers.sql_changes import present_autonomy
 from governance.ladder import next_rise
 from governance.measured import MONTH
@@ -82,9 +83,16 @@ def show_proposal(desk: Desk, proposal_id: str) -> Proposal:
 
 
 def reject_proposal(
-    desk: Desk, proposal_id: str, *, by: str, reason: str | None = None
+    desk: Desk,
+    proposal_id: str,
+    *,
+    by: str,
+    reason: str | None = None,
+    check: Check[Proposal] = as_it_is,
 ) -> Proposal:
     """Reject a proposal for good; rejecting it again changes nothing.
+
+    What *check* raises of it refuses that.
 
     Raises:
         NotFound: there is none; carries near matches.
@@ -95,6 +103,7 @@ def reject_proposal(
     now = desk.clock()
     with desk.store.writing() as unit:
         proposal = unit.proposals.require(proposal_id)
+        check(proposal)
         if proposal.status is ProposalStatus.REJECTED:
             return proposal
         check_open(proposal, now)

@@ -17,6 +17,7 @@ from governance.events import Finding, Resolution
 from governance.handlers.autonomy import resume_command_type
 from governance.handlers.checklist import patch_item
 from governance.handlers.events import resolve_event
+from governance.handlers.preconditions import check_state
 from governance.handlers.rules import add_rule, delete_rule, patch_rule
 from governance.handlers.sight import check_sees
 from governance.handlers.sql_changes import present_autonomy
@@ -86,13 +87,14 @@ class ResolveEvent(_Wish):
 
 
 class ResumeType(_Wish):
-    """Let a paused command type run again, on the state of ``epoch``."""
+    """Let a paused type run again, on the state of ``epoch``; ``seen`` is its tag, if known."""
 
     ACT = "resume_command_type"
     GRANT = "resume"
 
     command_type: str
     epoch: int
+    seen: str | None = None
 
     def wording(self) -> Wording:
         """Return it in words."""
@@ -102,7 +104,9 @@ class ResumeType(_Wish):
 
     def carry(self, desk: Desk, *, by: str) -> GovernanceState:
         """Resume it."""
-        return resume_command_type(desk, self.command_type, by=by, epoch=self.epoch)
+        return resume_command_type(
+            desk, self.command_type, by=by, epoch=self.epoch, check=check_state(self.seen)
+        )
 
 
 class AddRule(_Wish):

@@ -54,6 +54,10 @@ class AuditShelf:
             self._head = self._read_head()
         return self._head
 
+    def forget(self) -> None:
+        """Look for the head anew: what was appended may have been undone."""
+        self._head = None
+
     def _read_head(self) -> Checkpoint:
         """Ask the database for the last row; nobody else appends while this unit writes."""
         last = select(audit_log.c.seq, audit_log.c.hash).order_by(audit_log.c.seq.desc()).limit(1)

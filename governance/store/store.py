@@ -47,7 +47,8 @@ class Store:
     *patience* each at most; what lowers autonomy goes first. Readers never wait for a writer.
 
     Transactions nest: within `writing`, the same thread's `writing` and `reading` join it, so
-    that handlers can be put together and still happen as one or not at all.
+    that handlers can be put together and still happen as one. A `writing` that joined and
+    raises is undone for itself; the rest is, unless somebody catches that.
     """
 
     def __init__(self, url: str, *, patience: timedelta = BUSY) -> None:
@@ -106,7 +107,8 @@ class Store:
             DiskFull: there is no room; nothing was written.
         """
         if (joined := self._joined()) is not None:
-            yield joined
+            with joined.savepoint():
+                yield joined
             return
         with self._watched(lowers=lowers), self._turns.take(self._patience, lowers=lowers):
             if self.ballast and self.ballast.is_released and not lowers:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from sqlalchemy import Connection
 
 from governance.store.audit import AuditShelf
@@ -28,6 +31,7 @@ class Unit:
     """What a handler loads from and saves to; all of it happens or none of it does."""
 
     def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self.autonomy = AutonomyShelf(connection)
         self.rules = RuleShelf(connection)
         self.events = EventShelf(connection)
@@ -46,3 +50,13 @@ class Unit:
         self.trip_records = TripRecordShelf(connection)
         self.retention = RetentionShelf(connection)
         self.whole = WholeShelf(connection)
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Undo only what is done within, if anything is raised there."""
+        try:
+            with self._connection.begin_nested():
+                yield
+        except BaseException:
+            self.audit.forget()
+            raise

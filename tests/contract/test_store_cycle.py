@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from threading import Barrier
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -15,8 +17,9 @@ from governance.desk import Desk
 from governance.readiness import Recommended
 from governance.report_wire import Report
 from governance.store import Store
+from rules.escalation_reference import decide
 from schemas.errors import NotFound
-from tests.desks import NOON, SetClock, alert, at, desk_at, trip
+from tests.desks import NOON, SetClock, alert, at, desk_at, settings_for, trip
 
 FRIDAY = datetime(2026, 11, 27, 16, tzinfo=UTC)
 """When the cycle of the week of `NOON`, a Monday, is due."""
@@ -133,3 +136,49 @@ def test_two_replicas_make_one_report_a_week(database_url: str) -> None:
     assert handlers.verify_audit(first).intact
     for desk in (first, second):
         desk.store.close()
+
+
+@pytest.mark.parametrize("zone", ["Europe/Zurich", "America/New_York", "Australia/Lord_Howe"])
+@pytest.mark.parametrize("month", [3, 10])
+def test_replicas_whose_clocks_jump_make_one_report_a_week(
+    database_url: str, zone: str, month: int
+) -> None:
+    """Six weeks over a change of the clocks, each host's own stepped an hour to and fro.
+
+    In the third week both replicas are down from Thursday to Sunday; that one is caught up.
+    Every report is of its own seven days, which end at 16:00 on the wall.
+    """
+    chance = random.Random(f"{zone}{month}")
+    now = datetime(2027, month, 1, 8, tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    first, second = replicas(database_url, zone, now)
+    third = (now + timedelta(days=14)).isocalendar().week
+    for hours in range(0, 6 * 7 * 24, 5):
+        moment = now + timedelta(hours=hours)
+        day = moment.astimezone(ZoneInfo(zone)).isocalendar()
+        if day.week == third and day.weekday in (4, 5, 6):
+            continue
+        for desk in (first, second):
+            step = timedelta(hours=chance.choice((-1, 0, 0, 1)))
+            watch(at(desk, moment + step), turns=1)
+
+    found = reports(first)[::-1]
+    weeks = [report.iso_week for report in found]
+    monday = now.astimezone(ZoneInfo(zone)).date()
+    wanted = [monday + timedelta(days=7 * number) for number in range(7)]
+    names = ["{}-W{:02}".format(*day.isocalendar()[:2]) for day in wanted]
+    assert weeks == [name for name in names if name in weeks]
+    assert len(weeks) == 6
+    ends = [report.week_end.astimezone(ZoneInfo(zone)) for report in found]
+    assert {(end.weekday(), end.hour, end.minute) for end in ends} == {(4, 16, 0)}
+    assert handlers.verify_audit(first).intact
+    for desk in (first, second):
+        desk.store.close()
+
+
+def replicas(url: str, zone: str, now: datetime) -> tuple[Desk, Desk]:
+    """Return two services over a database that is new at *now*."""
+    settings = settings_for(cycle_timezone=zone)
+    first = Desk(Store(url), settings, decide, SetClock(now))
+    first.store.migrate()
+    handlers.create(first)
+    return first, Desk(Store(url), settings, decide, SetClock(now))

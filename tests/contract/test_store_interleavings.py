@@ -6,6 +6,7 @@ import tempfile
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -134,3 +135,13 @@ TestInterleavings.settings = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
+
+
+class ManyInterleavings(Interleavings):
+    """A thousand of them."""
+
+
+TestManyInterleavings = ManyInterleavings.TestCase
+TestManyInterleavings.settings = settings(TestInterleavings.settings, max_examples=1_000)
+for mark in (pytest.mark.chaos, pytest.mark.timeout(3_600)):
+    mark(TestManyInterleavings)

@@ -216,6 +216,16 @@ def test_handlers_that_are_put_together_happen_as_one(tmp_path: Path) -> None:
         raise ZeroDivisionError
 
     assert handlers.list_unresolved_events(desk) == []
+    with desk.store.writing():
+        handlers.roll_back(desk, Phase.L3, reason="a precaution", by="olga")
+        with suppress(NotFound):
+            handlers.resolve_event(desk, "none", by="olga")
+        with suppress(ZeroDivisionError), desk.store.writing():
+            handlers.apply_action(desk, action)
+            raise ZeroDivisionError
+        handlers.roll_back(desk, Phase.L3, reason="to be sure", by="olga")
+    assert handlers.list_unresolved_events(desk) == []
+    assert handlers.verify_audit(desk).intact
     other = Store(f"sqlite:///{tmp_path / 'governance.db'}", patience=timedelta(seconds=1))
     with desk.store.writing():
         handlers.apply_action(desk, action)
