@@ -64,6 +64,9 @@ class GovernanceMetrics(Collector):
         """Gather all metrics; takes a few milliseconds of the database's time."""
         yield from self._counted()
         yield from self._stream()
+        writable = self._gauge("database_writable", "0 while the database is locked, full or away.")
+        writable.add_metric([], int(self._service.store.trouble is None))
+        yield writable
         database = self._gauge("database_up", "Whether the database answers.")
         try:
             stored = [

@@ -30,7 +30,8 @@ LIMIT: Final = 4 * 2**20
 
 HEADER: Final = struct.Struct(">8I")
 FRAME: Final = struct.Struct(">6I")
-"""As https://sqlite.org/walformat.html has them."""
+INDEX: Final = struct.Struct("=16xI")
+"""As https://sqlite.org/walformat.html has them; of the index, only the last frame committed."""
 
 MAGIC: Final = 0x377F0682
 """With the lowest bit set where checksums read words as big-endian."""
@@ -79,7 +80,7 @@ def move_pages(connection: Connection, database: Path) -> None:
     if not wal.exists() or wal.stat().st_size < LIMIT:
         return
     try:
-        _mark(marker_of(database), _length(wal))
+        _mark(marker_of(database), _length(database))
         if _emptied(connection.connection.dbapi_connection):
             marker_of(database).unlink(missing_ok=True)
     except (sqlite3.Error, OSError) as error:
@@ -122,12 +123,16 @@ def _mark(marker: Path, extent: Extent) -> None:
         os.fsync(file.fileno())
 
 
-def _length(wal: Path) -> Extent:
-    """Return the extent of a log that we have written ourselves, without checking it."""
-    with wal.open("rb") as file:
+def _length(database: Path) -> Extent:
+    """Return the extent of a log that is in use, as its index has it.
+
+    The file may be longer: what was undone is overwritten, and not cut off.
+    """
+    with log_of(database).open("rb") as file:
         header = HEADER.unpack(file.read(HEADER.size))
-    size = FRAME.size + header[2]
-    return Extent((header[4], header[5]), (wal.stat().st_size - HEADER.size) // size)
+    with database.with_name(f"{database.name}-shm").open("rb") as file:
+        frames = INDEX.unpack(file.read(INDEX.size))[-1]
+    return Extent((header[4], header[5]), frames)
 
 
 def _read(content: bytes) -> tuple[Extent, bool]:

@@ -26,7 +26,7 @@ from governance import handlers
 from governance.desk import Desk
 from governance.store import Store, wal
 from schemas.errors import BadSetting, Refused
-from tests.desks import desk_at, settings_for
+from tests.desks import NOON, desk_at, settings_for
 from tests.mixed_writes import write
 
 ROOT = Path(__file__).parents[2]
@@ -198,6 +198,31 @@ def test_a_damaged_page_is_found_after_a_crash(album: Album, tmp_path: Path) -> 
     with pytest.raises(BadSetting, match="is damaged"):
         store.migrate()
     store.close()
+
+
+def test_what_was_undone_is_no_damage(tmp_path: Path) -> None:
+    """A long transaction that was undone leaves frames behind; shorter ones overwrite some."""
+    file = tmp_path / "governance.db"
+    desk = desk_at(f"sqlite:///{file}")
+    with pytest.MonkeyPatch.context() as patch, desk.store.reading() as unit:
+        patch.setattr(wal, "LIMIT", 100_000)
+        unit.autonomy.is_there()
+        for number in range(0, 18, 6):
+            with pytest.raises(ZeroDivisionError), desk.store.writing() as undone:
+                for place in range(3_000):
+                    undone.outbox.put("alerts", f"k{place}", b"x" * 3_000, at=NOON)
+                raise ZeroDivisionError
+            write(desk, number)
+        (tmp_path / "image").mkdir()
+        copy(tmp_path, tmp_path / "image")
+    desk.store.close()
+    image = tmp_path / "image" / "governance.db"
+    assert wal.log_of(image).stat().st_size > 8_000_000
+    assert wal.marker_of(image).exists()
+    assert wal.damage(image) is None
+    again = desk_at(f"sqlite:///{image}")
+    assert handlers.verify_audit(again).intact
+    again.store.close()
 
 
 def test_the_log_stays_short(desk: Desk) -> None:
