@@ -133,10 +133,10 @@ class StateService:
         """Bring the database up to date and start the threads.
 
         Raises:
-            BadSetting: the database was made by a newer version.
+            BadSetting: the database was made by a newer version, or is damaged.
             Unavailable: the database does not answer.
         """
-        self.store.migrate()
+        self.store.migrate(thoroughly=True)
         if handlers.create(self.desk, os.environ):
             log.info("a new installation: phase L3, default rules")
         if handlers.sum_up_minutes(self.desk):

@@ -45,7 +45,7 @@ def adopt_sql_changes(desk: Desk) -> Found:
     if quiet:
         return Found()
     now = desk.clock()
-    with desk.store.writing() as unit:
+    with desk.store.writing(lowers=True) as unit:
         state = adopt_state(desk, unit, now)
         rules = _adopt_rules(desk, unit, now)
     return Found(state=int(state), rules=rules)

@@ -58,7 +58,7 @@ def judge_validation(desk: Desk) -> Validation | None:
     metrics = desk.measure(running.counted_from, now)
     if not _is_news(running, judged(running, metrics, now)):
         return running
-    with desk.store.writing() as unit:
+    with desk.store.writing(lowers=True) as unit:
         present = unit.trials.running()
         if present is None or present.proposal_id != running.proposal_id:
             return None
@@ -77,7 +77,7 @@ def conclude_validation(desk: Desk, *, keep: bool, reason: str, by: str) -> Vali
         Unavailable: the database is busy or away.
     """
     now = desk.clock()
-    with desk.store.writing() as unit:
+    with desk.store.writing(lowers=not keep) as unit:
         running = unit.trials.running()
         if running is None:
             raise NotFound("running validation", "latest")

@@ -17,11 +17,11 @@ DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 SETTING: Final = "GOVERNANCE_DB_PATH"
 
 
-def check_intact(database: Path) -> None:
+def check_intact(database: Path, *, pages: bool) -> None:
     """Check *database* after a stop that was no good end: a good one leaves no log behind.
 
-    The log is checked before anything opens it, and then every page of the file, which takes
-    some seconds for each gigabyte.
+    The log is checked before anything opens it, and then, if *pages* says so, every page of the
+    file, which takes ten seconds or so for each gigabyte.
 
     Raises:
         BadSetting: it is damaged; names the file, and what to do.
@@ -31,7 +31,8 @@ def check_intact(database: Path) -> None:
         return
     # What another process writes meanwhile may be seen by halves, but not twice.
     found = wal.damage(database) and wal.damage(database)
-    found = found or _malformed(database)
+    if not found and pages:
+        found = _malformed(database)
     if found:
         raise BadSetting(
             SETTING,

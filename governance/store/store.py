@@ -68,15 +68,18 @@ class Store:
             return DiskFull(ONLY_LOWERING)
         return self._trouble
 
-    def migrate(self) -> None:
+    def migrate(self, *, thoroughly: bool = False) -> None:
         """Bring the tables to the newest form; safe to call at every start.
+
+        After a kill or a loss of power the log of a file is checked first; *thoroughly* also
+        checks every page, as the one who goes on to write should.
 
         Raises:
             BadSetting: a newer version of this product made the database, or it is damaged.
             Unavailable: the database does not answer.
         """
         if self._file:
-            check_intact(self._file)
+            check_intact(self._file, pages=thoroughly)
         try:
             self._upgrade()
         except DiskFull:

@@ -136,7 +136,7 @@ def opened(image: Path, folder: Path, damage: Damage, chance: random.Random) -> 
     log.write_bytes(damage.do(log.read_bytes(), chance))
     store = Store(f"sqlite:///{file}")
     try:
-        store.migrate()
+        store.migrate(thoroughly=True)
         desk = Desk(store, settings_for(), lambda _: (_ for _ in ()).throw(Refused("unused")))
         assert handlers.verify_audit(desk).intact
     except BadSetting as refused:
@@ -196,7 +196,7 @@ def test_a_damaged_page_is_found_after_a_crash(album: Album, tmp_path: Path) -> 
     file.write_bytes(content)
     store = Store(f"sqlite:///{file}")
     with pytest.raises(BadSetting, match="is damaged"):
-        store.migrate()
+        store.migrate(thoroughly=True)
     store.close()
 
 
