@@ -12,11 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from governance.autonomy import Autonomy
 from schemas.errors import NotFound, PhaseSkipped, Refused, StaleEpoch
 from schemas.governance import Phase
+
+WHOLE_SECOND: Final = timedelta(seconds=1)
+"""SQL's ``datetime('now')`` cuts off what is less."""
 
 
 def reverted(state: Autonomy, now: datetime) -> Autonomy:
@@ -99,7 +103,8 @@ def adopted(before: Autonomy, found: Autonomy, now: datetime) -> Autonomy:
     A phase that changed without a start of its own begins now.
 
     Raises:
-        Refused: it would raise the phase, allow a command type, or resume one.
+        Refused: it would raise the phase, allow a command type, resume one, or make the phase
+            older than it is: time at a phase is what a rise is earned by.
     """
     _check_lowers(before, found)
     moved = found.phase is not before.phase
@@ -143,6 +148,10 @@ def _check_lowers(before: Autonomy, found: Autonomy) -> None:
         ),
         (f"allows {', '.join(allowed)}", bool(allowed)),
         (f"resumes {', '.join(freed)}", bool(freed)),
+        (
+            f"claims a phase that began on {found.phase_start_date:%Y-%m-%d}",
+            found.phase_start_date < before.phase_start_date - WHOLE_SECOND,
+        ),
     ):
         if raises:
             raise Refused(

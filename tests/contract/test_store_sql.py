@@ -140,6 +140,7 @@ def test_the_runbooks_rollback_is_put_in_force(desk: Desk, sql: Sql) -> None:
         "command_whitelist = 'oops'",
         "paused_command_types = '[]'",
         "phase_start_date = 'yesterday'",
+        "phase_start_date = '2025-11-23T12:00:00.000Z'",
     ],
 )
 def test_sql_cannot_raise_autonomy(desk: Desk, sql: Sql, change: str) -> None:
