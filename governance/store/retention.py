@@ -42,7 +42,10 @@ class OldRows:
 
 
 class RetentionShelf:
-    """Reads and forgets old rows; events that people have not resolved are never among them."""
+    """Reads and forgets old rows; events that people have not resolved are never among them.
+
+    Neither is the newest event: proposals are bound to it, and that it grew old is no news.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -78,5 +81,6 @@ def _old(kept: Kept, before: datetime) -> list[ColumnElement[bool]]:
     table = TABLES[kept].c
     conditions = [table.timestamp < iso(before)]
     if kept is Kept.RESOLVED_EVENTS:
-        conditions.append(table.resolved == 1)
+        newest = select(func.max(circuit_breaker_events.c.seq)).scalar_subquery()
+        conditions += [table.resolved == 1, table.seq != newest]
     return conditions

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -19,7 +20,7 @@ from schemas.errors import NoRise, ProposalClosed
 from schemas.governance import LADDER, Phase
 from schemas.rules import RulePatch
 from tests.contract.test_store_trips import alerts
-from tests.desks import NOON, revert
+from tests.desks import NOON, revert, trip
 from tests.ladders import (
     OPS,
     PEOPLE,
@@ -159,3 +160,21 @@ def test_a_revert_voids_the_proposal_itself(desk: Desk) -> None:
     assert handlers.list_proposals(desk) == []
     with pytest.raises(ProposalClosed):
         handlers.approve_proposal(desk, found.id, TECH)
+
+
+def test_that_an_event_grew_old_voids_no_approval(database_url: str, tmp_path: Path) -> None:
+    """A proposal is bound to the newest breaker event, which therefore outlives its ninety days."""
+    desk = ready_desk(database_url, Phase.L3_PLUS, data_dir=tmp_path)
+    for age in (100, 89):
+        old = trip(decided_at=NOON - timedelta(days=age))
+        handlers.apply_action(desk, old)
+        handlers.resolve_event(desk, old.id, by="anna")
+    found = proposed(desk)
+    handlers.approve_proposal(desk, found.id, TECH)
+    clock_of(desk).pass_(timedelta(days=2))
+    handlers.prune(desk, by="system")
+    desk.scrapes.note(desk.clock())
+
+    assert [one.id for one in handlers.list_events(desk, limit=9)] == [old.id]
+    assert handlers.approve_proposal(desk, found.id, OPS).phase_changed
+    desk.store.close()
