@@ -73,12 +73,23 @@ def postgres_server() -> Iterator[str]:
 @pytest.fixture
 def postgres_url(postgres_server: str) -> Iterator[str]:
     """Return the URL of an empty database, which is dropped after the test."""
+    yield from _empty_database(postgres_server)
+
+
+@pytest.fixture(scope="module")
+def shared_postgres_url(postgres_server: str) -> Iterator[str]:
+    """Return the URL of an empty database that the tests of one module share."""
+    yield from _empty_database(postgres_server)
+
+
+def _empty_database(server: str) -> Iterator[str]:
+    """Create a database, and drop it afterwards."""
     import psycopg
 
     name = f"t{uuid.uuid4().hex[:10]}"
-    with psycopg.connect(postgres_server, autocommit=True) as admin:
+    with psycopg.connect(server, autocommit=True) as admin:
         admin.execute(f'CREATE DATABASE "{name}"'.encode())
-        yield _with_database(postgres_server, name)
+        yield _with_database(server, name)
         admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
 
 
