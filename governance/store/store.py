@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -19,7 +20,7 @@ from governance.store import migrate
 from governance.store.ballast import Ballast
 from governance.store.engine import BUSY, WRITING, open_engine
 from governance.store.intact import DAMAGED, check_intact
-from governance.store.turns import Turns
+from governance.store.turns import QUEUED, Turns
 from governance.store.unit import Unit
 from governance.store.wal import move_pages
 from schemas.errors import Damaged, DiskFull, Unavailable
@@ -36,6 +37,9 @@ FULL: Final = frozenset(
 
 POSTGRES_FULL: Final = "53100"
 """PostgreSQL's code for the same."""
+
+HELD_UP: Final = 15.0
+"""Seconds for which a lowering that failed counts as waiting: it tries again within ten."""
 
 ONLY_LOWERING: Final = "the disk is full: only what lowers autonomy is written until there is room"
 
@@ -58,6 +62,7 @@ class Store:
         self._file = _file(url)
         self.ballast = Ballast(self._file) if self._file else None
         self._trouble: Unavailable | None = None
+        self._held_up: tuple[Unavailable, float] | None = None
         self._listeners: list[Callable[[], None]] = []
         self._present = threading.local()
 
@@ -66,7 +71,13 @@ class Store:
         """Return why the last write failed, or who writes is refused; None while all is well."""
         if self._trouble is None and self.ballast and self.ballast.is_released:
             return DiskFull(ONLY_LOWERING)
-        return self._trouble
+        return self._trouble or self._lowering_trouble()
+
+    def _lowering_trouble(self) -> Unavailable | None:
+        """Return why a lowering waits, though others may write: somebody holds what it needs."""
+        if self._held_up is None or time.monotonic() - self._held_up[1] > HELD_UP:
+            return None
+        return self._held_up[0]
 
     def migrate(self, *, thoroughly: bool = False) -> None:
         """Bring the tables to the newest form; safe to call at every start.
@@ -119,6 +130,8 @@ class Store:
             with self._transaction() as unit:
                 yield unit
         self._trouble = None
+        if lowers:
+            self._held_up = None
         for listener in self._listeners:
             listener()
 
@@ -165,7 +178,10 @@ class Store:
         try:
             yield
         except Unavailable as error:
-            self._trouble = error
+            if self._trouble is None or error.detail != QUEUED:
+                self._trouble = error
+            if lowers:
+                self._held_up = error, time.monotonic()
             if lowers and self.ballast and isinstance(error, DiskFull):
                 self.ballast.release()
             raise

@@ -6,8 +6,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Final
 
 from schemas.errors import Unavailable
+
+QUEUED: Final = "another request is writing"
+"""What is said when the turn did not come; why it did not, only the one who holds it knows."""
 
 
 class Turns:
@@ -30,7 +34,7 @@ class Turns:
             Unavailable: it was not, for as long as *patience*.
         """
         if not self._wait(patience.total_seconds(), lowers=lowers):
-            raise Unavailable("database", "another request is writing")
+            raise Unavailable("database", QUEUED)
         try:
             yield
         finally:

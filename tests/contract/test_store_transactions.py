@@ -170,3 +170,15 @@ def test_the_outbox_is_read_in_order_and_pruned_once_published(desk: Desk) -> No
         assert unit.outbox.waiting()[0] == 1
         later = unit.outbox.after(rows[-3].seq, topics=["rules", "state"], limit=10)
     assert [row.seq for row in later] == [row.seq for row in rows[-2:]]
+
+
+def test_a_lowering_that_waits_is_seen_though_others_write(desk: Desk) -> None:
+    """Where only what it needs is held, the writes of others do not hide that it waits."""
+    with pytest.raises(Unavailable), desk.store.writing(lowers=True):
+        raise Unavailable("database", "governance_state is locked")
+    with desk.store.writing() as unit:
+        unit.offsets.save("t", 0, 1)
+    assert "governance_state is locked" in str(desk.store.trouble)
+    with desk.store.writing(lowers=True) as unit:
+        unit.offsets.save("t", 0, 2)
+    assert desk.store.trouble is None
