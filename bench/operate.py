@@ -163,6 +163,7 @@ class Client:
 def _ids(client: Client) -> dict[str, str]:
     """Return something that exists for each parameter of a path."""
     return {
+        "act_id": client.read("/api/governance/joint-acts")[0]["id"],
         "event_id": client.read(f"{EVENTS}?limit=1")[0]["id"],
         "name": client.read("/api/circuit-breaker/rules")[0]["name"],
         "proposal_id": client.read(PROPOSALS)[0]["id"],

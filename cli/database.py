@@ -42,7 +42,7 @@ def backup(
 
 @app.command()
 def restore(
-    file: Annotated[Path, typer.Argument(help="A backup: .db.gz, .db, or pg_dump's .dump.")],
+    file: Annotated[Path, typer.Argument(help="A backup: .db.gz, .db, .dump.gz or .dump.")],
     as_json: AsJson = False,
 ) -> None:
     """Put a backup in the database's place; the service must be stopped.

@@ -68,7 +68,7 @@ class Manifest(Contents):
 def default_file(folder: Path, kind: str, now: datetime) -> Path:
     """Return where a backup made *now* goes unless somebody says where."""
     moment = iso(now)[:19].replace("-", "").replace(":", "")
-    ending = "db.gz" if kind == "sqlite" else "dump"
+    ending = "db.gz" if kind == "sqlite" else "dump.gz"
     return folder / f"governance-{moment}Z.{ending}"
 
 

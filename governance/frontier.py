@@ -42,6 +42,11 @@ class Frontiers:
         until = self.judged_until()
         return None if until is None else max(timedelta(0), now - until)
 
+    def ahead(self, now: datetime) -> timedelta:
+        """Return how far the slowest judge is ahead of *now*; by much, and a clock is wrong."""
+        until = self.judged_until()
+        return timedelta(0) if until is None else max(timedelta(0), until - now)
+
     def last(self) -> dict[int, Frontier]:
         """Return the last frontier of each judge partition."""
         with self._lock:

@@ -76,11 +76,19 @@ class Lookout:
 
 
 def blindness(desk: Desk, frontiers: Frontiers, now: datetime) -> str | None:
-    """Return why nobody sees the stream at *now*, or None when the judges are near enough."""
+    """Return why nobody sees the stream at *now*, or None when the judges are near enough.
+
+    Judges that are ahead of us stand still until our clock, or that of the brokers, catches up.
+    """
     age = frontiers.age(now)
     if age is None:
         return "no judge has reported yet"
     limit = timedelta(seconds=desk.settings.blind_after_seconds)
+    ahead = frontiers.ahead(now)
+    if ahead > limit:
+        return (
+            f"clocks disagree: the judges are {ahead.total_seconds():.1f} s ahead of this machine"
+        )
     if age <= limit:
         return None
     return f"the judges are {age.total_seconds():.1f} s behind, more than {limit.seconds} s"

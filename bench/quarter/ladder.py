@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from governance.audit import Act
 from governance.checklist import Attestation, Kind, Source
 from governance.desk import Desk
 from governance.handlers.lowering import cool_down, present_basis
@@ -71,6 +72,14 @@ def _begin(unit: Unit, phase: Phase, *, at: datetime) -> None:
     after = replace(before, phase=phase, phase_start_date=at, epoch=before.epoch + 1)
     unit.autonomy.enter_phase(after, cause="phase.rolled_back", actor="ben", now=at)
     unit.autonomy.save(after, at)
+    unit.audit.append(
+        Act.PHASE_ROLLED_BACK,
+        "governance",
+        actor="ben",
+        at=at,
+        before=before.facts(),
+        after={**after.facts(), "because": "phase.rolled_back"},
+    )
 
 
 def _propose(

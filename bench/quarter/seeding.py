@@ -4,7 +4,8 @@ minutes, hours, days   one of each for all and for each of 50 command types, non
 breaker events         10,000 over 20 rules, nearly all resolved with a verdict
 audit log              more than 100,000 rows
 readiness              an assessment kept every hour, and what people attested
-ladder                 a phase and a proposal a week; a rise on trial, and one that waits
+ladder                 a phase and a proposal a week; a rise on trial, and one that waits;
+                       a rule that two people delete, one of whom has signed
 reports                one a week
 
 What handlers and shelves do fast enough they do; the rest goes into the store's tables in bulk.
@@ -24,6 +25,8 @@ from bench.quarter.trips import UNRESOLVED, Trips
 from bench.report import Result
 from governance import handlers
 from governance.desk import Desk
+from governance.handlers.wishes import DeleteRule
+from governance.joint_acts import Signer
 from governance.readiness import Assessment
 from governance.store import Store
 from governance.store.engine import open_engine
@@ -75,6 +78,7 @@ class Seeding:
         with self._store.writing() as unit:
             trips.write(unit)
         proposals = climb(self._at(self._now), began=self._began)
+        self._ask_for_a_second_person()
         assessments = self._write_assessments()
         self._write_outbox(trips)
         rows = self._write_chain(trips)
@@ -124,6 +128,12 @@ class Seeding:
                     count += write_day(connection, day, upto=self._now)
         handlers.sum_up_minutes(self._at(self._now))
         return count
+
+    def _ask_for_a_second_person(self) -> None:
+        """Let somebody ask for what another has still to sign."""
+        rule = self._rules()[0]
+        wish = DeleteRule(name=rule.name, version=None)
+        handlers.sign_wish(self._at(self._now), wish, Signer("olga", "token", may_carry=False))
 
     def _write_assessments(self) -> int:
         """Keep an assessment for each hour."""

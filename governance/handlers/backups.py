@@ -32,14 +32,11 @@ def back_up(desk: Desk, file: Path | None = None) -> Manifest:
     backups.check_unused(target)
     with backups.workplace(target) as folder:
         plain, packed = folder / "plain", folder / "packed"
-        if source is None:
-            with legible(), dump(desk.settings.sql_url, packed) as unit:
-                contents = sound_contents(unit)
-        else:
-            with legible(), sqlite_copy(source, plain) as unit:
-                contents = sound_contents(unit)
-            backups.compress(plain, packed)
-            backups.check_packed(packed, plain)
+        copy = sqlite_copy(source, plain) if source else dump(desk.settings.sql_url, plain)
+        with legible(), copy as unit:
+            contents = sound_contents(unit)
+        backups.compress(plain, packed)
+        backups.check_packed(packed, plain)
         manifest = Manifest(
             **dict(contents),
             file=target.name,

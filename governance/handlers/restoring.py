@@ -80,7 +80,7 @@ def _into_file(desk: Desk, backup: Path, *, by: str, known: list[Aftermath]) -> 
         backups.unpack(backup, new)
         _check_sqlite(new, backup)
         known = [*_from_file(file, now), *known]
-        with opened(new) as store:
+        with opened(f"sqlite:///{new}") as store:
             found = _receive(replace(desk, store=store), backup, known=known, by=by, now=now)
         close_off(new)
         aside = _aside(file, now) if file.exists() else None
@@ -91,22 +91,19 @@ def _into_file(desk: Desk, backup: Path, *, by: str, known: list[Aftermath]) -> 
 def _into_server(desk: Desk, backup: Path, *, by: str, known: list[Aftermath]) -> Restored:
     """Restore into PostgreSQL, whose present tables stay in a schema of another name."""
     url, now = desk.settings.sql_url, desk.clock()
-    if not backups.first_bytes(backup).startswith(backups.PG_DUMP):
-        raise Refused(f"{backup} is no dump of PostgreSQL (pg_dump --format=custom)")
     postgres.check_alone(url)
-    known = [*_from_server(url, now), *known]
-    aside = f"governance_before_{now:%Y%m%dT%H%M%SZ}".lower()
-    schema = postgres.set_aside(url, aside)
-    try:
-        postgres.load(url, backup, schema)
-        store = Store(url)
-        try:
-            found = _receive(replace(desk, store=store), backup, known=known, by=by, now=now)
-        finally:
-            store.close()
-    except BaseException:
-        postgres.put_back(url, schema, aside)
-        raise
+    with backups.workplace(desk.settings.data_dir / "restore") as folder:
+        dumped = folder / "dump"
+        backups.unpack(backup, dumped)
+        if not backups.first_bytes(dumped).startswith(backups.PG_DUMP):
+            raise Refused(f"{backup} is no dump of PostgreSQL (pg_dump --format=custom)")
+        known = [*_from_server(url, now), *known]
+        aside = f"governance_before_{now:%Y%m%dT%H%M%SZ}".lower()
+        with postgres.emptied(url, aside) as schema:
+            postgres.load(url, dumped, schema)
+            with opened(url) as store:
+                desk = replace(desk, store=store)
+                found = _receive(desk, backup, known=known, by=by, now=now)
     return found.model_copy(update={"kept_aside": f"schema {aside}"})
 
 
@@ -230,7 +227,7 @@ def _from_file(file: Path, now: datetime) -> list[Aftermath]:
     source = f"the replaced {file.name}"
     if not is_sqlite(file):
         return [Aftermath(source=f"nothing: {source} is no database any more")]
-    with opened(file) as store:
+    with opened(f"sqlite:///{file}") as store:
         return _from_store(store, source, now)
 
 

@@ -25,8 +25,8 @@ PATIENCE: Final = 5.0
 MAGIC: Final = b"SQLite format 3\0"
 """How every file of SQLite begins."""
 
-BESIDE: Final = ("-wal", "-shm", "-journal")
-"""What SQLite keeps beside a file while it is open, or after a crash."""
+BESIDE: Final = ("-wal", "-shm", "-journal", ".checkpoint")
+"""What SQLite, and we, keep beside a file while it is open, or after a crash."""
 
 
 @contextmanager
@@ -46,15 +46,15 @@ def sqlite_copy(source: Path, target: Path) -> Iterator[Unit]:
             original.backup(copy)
     except sqlite3.Error as error:
         raise Unavailable("database", f"{source}: {error}") from error
-    with opened(target) as store, store.reading() as unit:
+    with opened(f"sqlite:///{target}") as store, store.reading() as unit:
         yield unit
     close_off(target)
 
 
 @contextmanager
-def opened(file: Path) -> Iterator[Store]:
-    """Give a store over *file*, and close it."""
-    store = Store(f"sqlite:///{file}")
+def opened(url: str) -> Iterator[Store]:
+    """Give a store over the database at *url*, and close it."""
+    store = Store(url)
     try:
         yield store
     finally:

@@ -41,6 +41,8 @@ def dump(url: str, target: Path) -> Iterator[Unit]:
                     "pg_dump",
                     f"--snapshot={snapshot}",
                     "--format=custom",
+                    # Packed as a whole afterwards: then a byte that changes is found.
+                    "--compress=0",
                     f"--schema={_schema(connection)}",
                     f"--file={target}",
                 )
@@ -72,24 +74,26 @@ def check_alone(url: str) -> None:
         )
 
 
-def set_aside(url: str, name: str) -> str:
-    """Rename the schema that holds our tables to *name*, and make an empty one; return its name.
+@contextmanager
+def emptied(url: str, aside: str) -> Iterator[str]:
+    """Give the schema of our tables, empty: what was in it is now in the schema *aside*.
+
+    If anything is raised, all is as it was.
 
     Raises:
         Refused: the role may not.
     """
     with _writing(url) as connection:
         schema = _schema(connection)
-        connection.exec_driver_sql(f'ALTER SCHEMA "{schema}" RENAME TO "{name}"')
+        connection.exec_driver_sql(f'ALTER SCHEMA "{schema}" RENAME TO "{aside}"')
         connection.exec_driver_sql(f'CREATE SCHEMA "{schema}"')
-    return schema
-
-
-def put_back(url: str, schema: str, name: str) -> None:
-    """Undo `set_aside`: drop what is in *schema* now, and give *name* its old name."""
-    with _writing(url) as connection:
-        connection.exec_driver_sql(f'DROP SCHEMA IF EXISTS "{schema}" CASCADE')
-        connection.exec_driver_sql(f'ALTER SCHEMA "{name}" RENAME TO "{schema}"')
+    try:
+        yield schema
+    except BaseException:
+        with _writing(url) as connection:
+            connection.exec_driver_sql(f'DROP SCHEMA IF EXISTS "{schema}" CASCADE')
+            connection.exec_driver_sql(f'ALTER SCHEMA "{aside}" RENAME TO "{schema}"')
+        raise
 
 
 def load(url: str, backup: Path, schema: str) -> None:

@@ -92,7 +92,7 @@ def test_prometheus_scrapes_both_parts_where_they_listen() -> None:
     }
 
 
-def test_prometheus_sends_tokens_as_its_comments_say(promtool: str, tmp_path: Path) -> None:
+def test_prometheus_sends_tokens_as_its_comments_say(prometheus: Path, tmp_path: Path) -> None:
     """Uncommented, each job sends a token of its own, and Prometheus takes the file."""
     text = (DEPLOY / "prometheus" / "prometheus.yml").read_text()
     secured = re.sub(r"(?m)^    # (authorization:|  credentials_file: .*)$", r"    \1", text)
@@ -103,7 +103,8 @@ def test_prometheus_sends_tokens_as_its_comments_say(promtool: str, tmp_path: Pa
         (tmp_path / name).write_text(secured if name == "prometheus.yml" else "{}")
     config = tmp_path / "prometheus.yml"
 
-    subprocess.run([promtool, "check", "config", config], check=True, capture_output=True)
+    command = [str(prometheus / "promtool"), "check", "config", str(config)]
+    subprocess.run(command, check=True, capture_output=True)
     assert len(set(files)) == len(jobs) == 2
     assert all(name.endswith("-token") for name in files)
     assert "\n/deploy/prometheus/*-token\n" in ignored

@@ -183,7 +183,7 @@ def replayed(
     for stray in folder.glob("governance.db*"):
         stray.unlink()
     restored = handlers.restore(desk, backup, by="anna")
-    with opened(place) as store, store.reading() as unit:
+    with opened(f"sqlite:///{place}") as store, store.reading() as unit:
         contents = contents_at(unit.audit.rows(), restored, sound_contents(unit))
     service.start()
     wait(lambda: applied(desk, topic) == last)

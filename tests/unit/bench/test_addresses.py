@@ -13,7 +13,13 @@ from bench.addresses import addresses, pages
 DOCUMENT: dict[str, Any] = json.loads(
     (Path(__file__).parents[3] / "docs" / "openapi.json").read_text(encoding="utf-8")
 )
-IDS = {"event_id": "e-1", "name": "High Error Rate", "proposal_id": "p-1", "report_id": "r-1"}
+IDS = {
+    "act_id": "a-1",
+    "event_id": "e-1",
+    "name": "High Error Rate",
+    "proposal_id": "p-1",
+    "report_id": "r-1",
+}
 
 
 def test_every_get_is_asked_but_the_stream() -> None:

@@ -70,6 +70,17 @@ def test_a_second_blindness_is_another_one(desk: Desk) -> None:
     assert len({alert.id for alert in told(desk)}) == 3
 
 
+def test_a_clock_that_went_back_is_blindness(desk: Desk) -> None:
+    """Judges that are ahead of us stand until the clocks have caught up: that is no health."""
+    frontiers = Frontiers()
+    lookout = Lookout(desk, frontiers, wait=lambda _: None)
+    report(frontiers, NOON + timedelta(hours=1))
+    lookout.look(NOON + timedelta(hours=1) - timedelta(seconds=2))
+    assert told(desk) == []
+    lookout.look(NOON + GRACE)
+    assert "clocks disagree: the judges are 3585.0 s ahead" in told(desk)[0].data.summary
+
+
 def test_silence_is_blindness(desk: Desk) -> None:
     """Judges that never report are told of too, once they had the time to."""
     lookout = Lookout(desk, Frontiers(), wait=lambda _: None)
