@@ -8,6 +8,10 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from kafka.errors import KafkaError
+
+from schemas.errors import Unavailable
+
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE: Final = 0.1
@@ -23,8 +27,8 @@ class Loop:
 
     ``turn`` does a bounded piece of work, waiting at most a second or so for it. When it raises,
     ``reset`` lets go of what may be broken and the next turn starts afresh, later each time.
-    Trouble is logged when it begins, once a minute while it lasts, and when it ends; `trouble`
-    shows it to the health checks.
+    Trouble is logged when it begins, once a minute while it lasts, and when it ends, with a
+    traceback if it is more than somebody who is away; `trouble` shows it to the health checks.
     """
 
     def __init__(
@@ -79,9 +83,10 @@ class Loop:
     def _fail(self, error: Exception) -> None:
         """Say what went wrong, unless it was said just now, and make ready for another try."""
         name = self._thread.name
-        said = f"{type(error).__name__}: {error}"
+        said = _sentence(error)
         if self.trouble is None or time.monotonic() - self._reminded > REMIND:
-            log.warning("%s failed and will try again: %s", name, said, exc_info=error)
+            trace = None if _is_away(error) else error
+            log.warning("%s failed and will try again: %s", name, said, exc_info=trace)
             self._reminded = time.monotonic()
         self.trouble = said
         self._let_go()
@@ -101,3 +106,14 @@ class Loop:
             log.info("%s works again", self._thread.name)
         self.trouble = None
         self._pause = FIRST_PAUSE
+
+
+def _sentence(error: Exception) -> str:
+    """Return what *error* says, with its name in front; Kafka's errors bring theirs along."""
+    name, words = type(error).__name__, str(error)
+    return words if words.startswith(name) else f"{name}: {words}"
+
+
+def _is_away(error: Exception) -> bool:
+    """Tell whether Kafka or the database is just not there, so that no line of ours is to blame."""
+    return isinstance(error, Unavailable) or (isinstance(error, KafkaError) and error.retriable)

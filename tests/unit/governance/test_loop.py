@@ -4,8 +4,10 @@ import logging
 import threading
 
 import pytest
+from kafka.errors import KafkaTimeoutError
 
 from governance.loop import Loop
+from schemas.errors import Unavailable
 
 
 def test_a_failing_turn_is_said_once_reset_and_tried_again(
@@ -32,6 +34,31 @@ def test_a_failing_turn_is_said_once_reset_and_tried_again(
     assert loop.trouble is None
     assert len([line for line in caplog.messages if "failed and will try again" in line]) == 1
     assert "tried works again" in caplog.messages
+
+
+@pytest.mark.parametrize(
+    ("error", "said", "traced"),
+    [
+        (KafkaTimeoutError("no broker"), "KafkaTimeoutError: no broker", False),
+        (Unavailable("database", "it is locked"), "Unavailable: database: it is locked", False),
+        (ValueError("what is this"), "ValueError: what is this", True),
+    ],
+)
+def test_only_what_nobody_expects_is_traced(
+    error: Exception, said: str, traced: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Somebody who is away gets one readable line; a mistake of ours says where it is."""
+
+    def turn() -> None:
+        loop.ask_to_stop()
+        raise error
+
+    loop = Loop("tried", turn)
+    loop.start()
+    assert loop.join(30)
+    [record] = caplog.records
+    assert record.getMessage() == f"tried failed and will try again: {said}"
+    assert (record.exc_info is not None) is traced
 
 
 def test_stopping_lets_go_of_everything() -> None:
