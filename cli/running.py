@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from datetime import timedelta
+from typing import Annotated, Final
 
 import typer
 
 from cli.output import AsJson, print_json, print_table
 from cli.places import check_member, kafka_of
 from embedded.scenarios import Scenario
-from schemas.settings import load_settings
+from schemas.settings import Settings, load_settings
+
+PATIENCE: Final = timedelta(seconds=3)
+"""How long the API waits for Kafka before it serves without."""
 
 AssumeTopics = Annotated[
     bool, typer.Option("--assume-topics", help="Do not create or check the topics first.")
@@ -69,12 +73,24 @@ def api(
     settings = load_settings(**({} if port is None else {"port": port})).check_safe()
     servers = kafka_of(settings)
     if not assume_topics:
-        from embedded.provision import provision
-
-        provision(settings, servers)
+        _provide(settings, servers)
     from api.server import serve
 
     serve(settings.model_copy(update={"kafka_bootstrap_servers": servers}))
+
+
+def _provide(settings: Settings, servers: str) -> None:
+    """Create and check the topics, unless Kafka is away.
+
+    The kill switch must not wait for it. Workers see to the topics too, and none starts without.
+    """
+    from embedded.provision import provision
+    from schemas.errors import Unavailable
+
+    try:
+        provision(settings, servers, patience=PATIENCE)
+    except Unavailable as problem:
+        typer.echo(f"governance: {problem}; serving without it until it answers", err=True)
 
 
 def topics(as_json: AsJson = False) -> None:

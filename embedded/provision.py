@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, Final
 
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from embedded.topics import ensure
+from embedded.topics import PATIENCE, ensure
 from schemas.errors import BadSetting, Unavailable
 from schemas.settings import Settings
 from schemas.topics import (
@@ -39,8 +40,12 @@ def wanted_topics(settings: Settings) -> list[Topic]:
     return [replace(t, partitions=width.get(t.name, t.partitions)) for t in TOPICS]
 
 
-def provision(settings: Settings, bootstrap_servers: str) -> list[str]:
+def provision(
+    settings: Settings, bootstrap_servers: str, *, patience: timedelta = PATIENCE
+) -> list[str]:
     """Create the topics that are missing, check the others; return the names of the new ones.
+
+    A Kafka that cannot be reached is given up after *patience*.
 
     Raises:
         Unavailable: Kafka does not answer, or would not create a topic.
@@ -51,6 +56,7 @@ def provision(settings: Settings, bootstrap_servers: str) -> list[str]:
         prefix=settings.topic_prefix,
         topics=wanted_topics(settings),
         replication_factor=settings.replication_factor,
+        patience=patience,
     )
     check_widths(settings, widths(settings, bootstrap_servers))
     return created

@@ -8,6 +8,7 @@ those in `ESSENTIAL` make what we count wrong, so they stop the start.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Any, Final
 
 from kafka import KafkaAdminClient
@@ -22,6 +23,9 @@ ESSENTIAL: Final = ("cleanup.policy", "message.timestamp.type")
 BROKERS_CHOICE: Final = -1
 """A replication factor that leaves the number to the brokers' own default."""
 
+PATIENCE: Final = timedelta(seconds=30)
+"""How long brokers that cannot be reached are tried."""
+
 
 def ensure(
     bootstrap_servers: str,
@@ -29,6 +33,7 @@ def ensure(
     prefix: str,
     topics: Iterable[Topic] = TOPICS,
     replication_factor: int = BROKERS_CHOICE,
+    patience: timedelta = PATIENCE,
 ) -> list[str]:
     """Create what is missing, check what is there, and return the names that were created.
 
@@ -40,7 +45,10 @@ def ensure(
     """
     wanted = {f"{prefix}{topic.name}": topic for topic in topics}
     try:
-        with KafkaAdminClient(bootstrap_servers=bootstrap_servers.split(",")) as admin:
+        with KafkaAdminClient(
+            bootstrap_servers=bootstrap_servers.split(","),
+            bootstrap_timeout_ms=round(patience.total_seconds() * 1000),
+        ) as admin:
             created = _create(admin, wanted, replication_factor)
             admin.wait_for_topics(wanted)
             check(wanted, _settings(admin, wanted))

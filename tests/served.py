@@ -45,13 +45,19 @@ class Served:
 
 
 @contextmanager
-def served(folder: Path, *, within: Sequence[str] = (), **environment: str) -> Iterator[Served]:
+def served(
+    folder: Path,
+    *,
+    within: Sequence[str] = (),
+    run: Sequence[str] = ("-c", RUN),
+    **environment: str,
+) -> Iterator[Served]:
     """Run the API in *folder*, below the command *within* if one is given, until it answers.
 
     No Kafka is there unless *environment* names one.
     """
     port = free_port()
-    command = [*within, sys.executable, "-c", RUN]
+    command = [*within, sys.executable, *run]
     inherited = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
     env = {
         **inherited,

@@ -19,6 +19,7 @@ from governance.health import Health
 from governance.service import StateService
 from schemas.topics import ALERTS, BREAKER_ACTIONS, RULES, STATE, TALLIES
 from tests.desks import NOON, alert, settings_for, trip
+from tests.served import served
 
 pytestmark = pytest.mark.integration
 
@@ -105,3 +106,16 @@ def test_a_broker_that_dies_and_returns_loses_nothing(
     producer.send(BREAKER_ACTIONS.name, trip("C").to_bytes(), key=b"*").get(timeout=60)
     producer.close()
     eventually(lambda: service.consumer.counted.applied == 1)
+
+
+def test_the_kill_switch_is_there_after_a_start_without_kafka(tmp_path: Path) -> None:
+    """`governance api` does not wait for topics that workers make too: it serves, and says so."""
+    with served(tmp_path, run=("-m", "cli", "api")) as api, api.client() as client:
+        pulled = client.post("/api/kill-switch", json={"reason": "a precaution"})
+        health = client.get("/health").json()
+
+    assert pulled.json()["success"] is True
+    assert health["status"] == "unhealthy"
+    [line] = (tmp_path / "stderr.txt").read_text().splitlines()[:1]
+    assert line.startswith("governance: Kafka: cannot create topics")
+    assert line.endswith("serving without it until it answers")
