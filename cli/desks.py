@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from schemas.settings import load_settings
@@ -30,21 +31,29 @@ def standing_desk() -> Iterator[Desk]:
     """Give a desk over the database as it stands: nothing is made, nothing is migrated.
 
     Raises:
-        NotFound: there is no database.
+        Refused: there is no database, or it is a ruin.
         Unavailable: it does not answer, or holds nothing of ours.
-        Refused: it is a ruin.
     """
-    from governance.store.whole import file_of
-    from schemas.errors import NotFound, Unavailable
+    from schemas.errors import Refused, Unavailable
 
-    settings = load_settings()
-    file = file_of(settings.sql_url)
+    file = database_file()
     if file is not None and not file.is_file():
-        raise NotFound("database", str(file))
+        raise Refused(
+            f"there is no database at {file}; run this in the installation's folder, or set "
+            "GOVERNANCE_DB_PATH"
+        )
     with named_desk() as desk:
         if _revision(desk) is None:
             raise Unavailable("database", "it holds no tables of this product yet")
         yield desk
+
+
+def database_file() -> Path | None:
+    """Return where the database of the settings is or would be; None for PostgreSQL."""
+    from governance.store.whole import file_of
+
+    file = file_of(load_settings().sql_url)
+    return None if file is None else file.absolute()
 
 
 def _revision(desk: Desk) -> str | None:

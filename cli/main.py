@@ -30,6 +30,8 @@ app = typer.Typer(
     "wrong.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    # Paragraphs are wrapped for the terminal, not where the docstring's lines end.
+    rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 

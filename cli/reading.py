@@ -134,6 +134,7 @@ def _read(url: str | None, path: str) -> Any:
 def _problem(status: int, body: bytes) -> Exception:
     """Return the error that an answer of *status* stands for."""
     import json
+    from http import HTTPStatus
 
     from schemas.errors import Refused, Unavailable
 
@@ -141,4 +142,6 @@ def _problem(status: int, body: bytes) -> Exception:
         detail = str(json.loads(body)["detail"])
     except (ValueError, KeyError, TypeError):
         detail = f"the answer was {status}"
+    if status == HTTPStatus.UNAUTHORIZED:
+        detail += "; set GOVERNANCE_TOKEN to a token (`governance token create` makes one)"
     return Unavailable("API", detail) if status >= 500 else Refused(detail)

@@ -10,7 +10,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from cli.desks import migrated_desk, user
+from cli.desks import database_file, migrated_desk, standing_desk, user
 from cli.output import AsJson, print_json, print_table
 
 Kind = TypeVar("Kind", bound=StrEnum)
@@ -44,6 +44,8 @@ def create(
     from governance import handlers
     from governance.callers import Role, Scope
 
+    file = database_file()
+    made = file is not None and not file.exists()
     with migrated_desk() as desk:
         token, spelling = handlers.create_token(
             desk,
@@ -58,6 +60,8 @@ def create(
         return
     typer.echo(spelling)
     typer.echo(f"id {token.id}; keep the token safe, it is not shown again", err=True)
+    if made:
+        typer.echo(f"{file} is a new database: is this the installation's folder?", err=True)
 
 
 @app.command(name="list")
@@ -65,7 +69,7 @@ def list_all(as_json: AsJson = False) -> None:
     """Show every token, those that ended too; never the tokens themselves."""
     from governance import handlers
 
-    with migrated_desk() as desk:
+    with standing_desk() as desk:
         rows = [token.to_wire() for token in handlers.list_tokens(desk)]
     if as_json:
         print_json(rows)
@@ -88,7 +92,7 @@ def revoke(token_id: Annotated[str, typer.Argument(help="As `token list` shows i
     """End a token; nobody is let in by it any more, from the next request on."""
     from governance import handlers
 
-    with migrated_desk() as desk:
+    with standing_desk() as desk:
         token = handlers.revoke_token(desk, token_id, by=user())
     typer.echo(f"revoked {token.id} of {token.principal}")
 

@@ -165,7 +165,7 @@ def test_answers_of_the_api_are_passed_on(tmp_path: Path, api: str) -> None:
 def test_the_token_of_the_settings_is_sent(tmp_path: Path, api: str) -> None:
     """Where the API asks who asks, GOVERNANCE_TOKEN answers."""
     asked = ("events", "--all", "--url", api)
-    assert "who are you?" in run(tmp_path, *asked).stderr
+    assert "who are you?; set GOVERNANCE_TOKEN" in run(tmp_path, *asked).stderr
     assert run(tmp_path, *asked, GOVERNANCE_TOKEN="secret").stdout == "No breaker event.\n"
 
 

@@ -108,14 +108,20 @@ def test_a_ruin_is_said_in_a_sentence(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [("db", "backup"), ("db", "check"), ("db", "prune"), ("audit", "verify"), ("audit", "head")],
+    [
+        *(("db", "backup"), ("db", "check"), ("db", "prune"), ("audit", "verify")),
+        *(("audit", "head"), ("token", "list"), ("token", "revoke", "x")),
+    ],
 )
-def test_where_there_is_no_database_none_is_made(tmp_path: Path, command: tuple[str, str]) -> None:
+def test_where_there_is_no_database_none_is_made(tmp_path: Path, command: tuple[str, ...]) -> None:
     """Called in the wrong folder, a command says so and leaves nothing behind."""
     ended = run(tmp_path, *command)
 
     assert ended.returncode == Exit.NOT_DONE
-    assert ended.stderr == "governance: no database named 'var/governance.db'\n"
+    assert ended.stderr == (
+        f"governance: there is no database at {tmp_path / 'var' / 'governance.db'}; run this in "
+        "the installation's folder, or set GOVERNANCE_DB_PATH\n"
+    )
     assert list(tmp_path.iterdir()) == []
 
 

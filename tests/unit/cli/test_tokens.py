@@ -22,6 +22,20 @@ def test_the_first_token_is_made_listed_and_revoked_here(tmp_path: Path) -> None
     assert json.loads(listed.stdout)[0]["revokedAt"] is not None
 
 
+def test_a_token_that_nobody_would_let_in_is_noticed(tmp_path: Path) -> None:
+    """In a folder without an installation nothing is made unasked, and a new database is named."""
+    listed = run(tmp_path, "token", "list")
+    untouched = list(tmp_path.iterdir())
+    first = run(tmp_path, "token", "create", "anna", "--role", "operator")
+    second = run(tmp_path, "token", "create", "ben", "--role", "operator")
+
+    assert listed.returncode == Exit.NOT_DONE
+    assert "no database" in listed.stderr
+    assert not untouched
+    assert f"{tmp_path / 'var' / 'governance.db'} is a new database" in first.stderr
+    assert "new database" not in second.stderr
+
+
 def test_roles_that_do_not_go_together_are_one_clear_line(tmp_path: Path) -> None:
     """An unknown role is a wrong command line, and a forbidden pair is refused."""
     unknown = run(tmp_path, "token", "create", "anna", "--role", "wizard")
