@@ -6,15 +6,31 @@ docstring, parameters and answers.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader
+from markupsafe import Markup, escape
 
 from api.problems import KINDS
 
+CODE: Final = re.compile(r"`([^`]+)`")
+"""What docstrings and remedies set in backticks."""
+
+
+def prose(text: str) -> Markup:
+    """Return *text* for a page, escaped, with what is in backticks as code.
+
+    >>> prose("Mend `<this>`.")
+    Markup('Mend <code>&lt;this&gt;</code>.')
+    """
+    return Markup(CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - just escaped
+
+
 PAGES = Environment(loader=PackageLoader("api"), autoescape=True, trim_blocks=True)
+PAGES.filters["prose"] = prose
 
 METHODS = ("get", "post", "patch", "delete")
 

@@ -69,6 +69,7 @@ class Up:
         self._kafka: KafkaCluster | None = None
         self._children: list[Child] = []
         self._narrator: Narrator | None = None
+        self._pointed = ""
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="parent")
 
     @property
@@ -190,7 +191,10 @@ class Up:
         try:
             self._remind(narrator)
         except OSError as problem:
-            self._screen.warn(f"what happens cannot be told here: {problem} (see GOVERNANCE_TOKEN)")
+            self._screen.warn(
+                f"what happens cannot be told here: {problem}; set GOVERNANCE_TOKEN to a token "
+                "that may read (`governance token create` makes one)"
+            )
         else:
             self._narrator = narrator
             narrator.start()
@@ -209,9 +213,11 @@ class Up:
             self._screen.say(f"    curl {self.address}/api/circuit-breaker/events/unresolved")
 
     def _tell(self, text: str, command: str) -> None:
-        """Say what happened, and how to see more of it."""
+        """Say what happened, and how to see more of it, if that was not said just before."""
         self._screen.say(f"{datetime.now().astimezone():%H:%M:%S}  {text}", style="bold")
-        self._screen.say(f"          {command}")
+        if command != self._pointed:
+            self._screen.say(f"          {command}")
+            self._pointed = command
 
     # ------------------------------------------------------------------------------ watching
 

@@ -165,9 +165,9 @@ def obstacles(assessment: Assessment, around: Circumstances, now: datetime) -> l
     The assessment must be of the present phase: an older one says nothing of this.
     """
     held = now - around.phase_start
-    blocked = ", ".join(assessment.overall.blockers)
+    lack = f"{assessment.overall.score:.1%}, missing: {', '.join(assessment.overall.blockers)}"
     checks = (
-        (not assessment.overall.ready, f"not ready: {assessment.overall.score:.1%} {blocked}"),
+        (not assessment.overall.ready, f"not ready: {lack}"),
         (assessment.current_phase is not around.phase, "the assessment is of another phase"),
         (around.unresolved > 0, f"{around.unresolved} breaker event(s) are unresolved"),
         (around.pending is not None, f"{around.pending} is pending"),

@@ -65,6 +65,7 @@ def markdown(report: Report) -> str:
         _table(METRIC_HEAD, metric_rows(report)),
         "## Readiness",
         _table(READINESS_HEAD, readiness_rows(report)),
+        "Missing:" if report.readiness.overall.blockers else "",
         _bullets(plain(blocker) for blocker in report.readiness.overall.blockers),
         "## Breaker events",
         _table(EVENT_HEAD, event_rows(report)),

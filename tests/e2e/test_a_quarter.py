@@ -435,7 +435,7 @@ def test_a_quarter_is_not_enough(told: Told) -> None:
 
     assert (report["isoWeek"], report["proposal"]) == ("2026-W48", None)
     assert missing(report["readiness"]) == [HELD, PLAN]
-    assert report["obstacles"] == [f"not ready: 90.0% {HELD}", "78 of 180 days at L3"]
+    assert report["obstacles"] == [f"not ready: 90.0%, missing: {HELD}", "78 of 180 days at L3"]
 
 
 # ---------------------------------------------------------------------------------- L3+ again

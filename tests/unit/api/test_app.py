@@ -145,6 +145,8 @@ def test_the_documents_show_every_route(client: TestClient) -> None:
         for operation in item.values():
             assert f'id="{operation["operationId"]}"' in page
     assert "The body may be left out" in page
+    assert "<code>If-Match</code>" in page
+    assert "`" not in page
     assert not re.findall(r'(?:src|href)="(?!/)', page)
     assert client.get("/docs/style.css").headers["Content-Type"].startswith("text/css")
 
