@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import tomllib
+from configparser import ConfigParser
 from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -15,6 +16,8 @@ import pytest
 import yaml
 from compose_spec import PyCompose
 
+from api.server import END
+from embedded.exits import HOPELESS
 from schemas.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -26,6 +29,7 @@ ALERTS = {
     "CircuitBreakerTriggered",
     "CriticalIncident",
 }
+UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
 PINS = sorted((ROOT / "requirements").glob("*.txt"))
 
 
@@ -135,6 +139,36 @@ def test_dashboard_keeps_the_address_that_people_bookmark() -> None:
     assert source["uid"] == "prometheus"
     assert {panel["datasource"]["uid"] for panel in board["panels"]} == {"prometheus"}
     assert len({panel["id"] for panel in board["panels"]}) == len(board["panels"])
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.stem)
+def test_systemd_starts_again_what_a_new_start_may_mend(unit: Path) -> None:
+    """It gives up on exactly the codes after which `governance up` does, and never for good."""
+    parsed = ConfigParser(interpolation=None, strict=False)
+    parsed.optionxform = str  # type: ignore[assignment,method-assign]
+    parsed.read(unit)
+    service = parsed["Service"]
+
+    assert service["Restart"] == "always"
+    assert {int(code) for code in service["RestartPreventExitStatus"].split()} == HOPELESS
+    assert parsed["Unit"]["StartLimitIntervalSec"] == "0"
+    assert service["ExecStart"].split()[1] in {"api", "worker"}
+    assert int(service["TimeoutStopSec"]) > END
+    assert service["WorkingDirectory"] == service["ReadWritePaths"]
+    assert service["WorkingDirectory"].endswith("/services/governance")
+
+
+def test_systemd_understands_the_units(tmp_path: Path) -> None:
+    """No directive is misspelt, and what the runbook restarts is the API."""
+    subprocess.run([ROOT / "tests" / "scripts" / "install_tools.sh", "systemd-analyze"], check=True)
+    for unit in UNITS:
+        text = unit.read_text().replace("/opt/governance/bin/governance", "/bin/true")
+        (tmp_path / unit.name).write_text(text)
+    copies = [str(tmp_path / unit.name) for unit in UNITS]
+
+    found = subprocess.run(["systemd-analyze", "verify", *copies], capture_output=True, text=True)
+    assert (found.returncode, found.stderr) == (0, "")
+    assert "\nAlias=governance.service\n" in (DEPLOY / "systemd/governance-api.service").read_text()
 
 
 @pytest.mark.parametrize("pins", PINS, ids=lambda path: path.name)
