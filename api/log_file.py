@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from io import TextIOWrapper
 from logging import LogRecord
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
@@ -37,6 +38,21 @@ class LogFile(WatchedFileHandler):
                 super().emit(record)
         except OSError:
             self.handleError(record)
+
+    def _open(self) -> TextIOWrapper:
+        """Open the file; an empty one that is not ours to write makes place for ours.
+
+        `touch` made it, typed by root after a `mv`, and whoever waits for root to give it back
+        writes no line meanwhile.
+        """
+        try:
+            return super()._open()
+        except PermissionError:
+            path = Path(self.baseFilename)
+            if not _is_free(path):
+                raise
+            path.unlink()
+            return super()._open()
 
     def let_go(self) -> None:
         """Close the file if it was moved away; the next line at the latest is in a new one."""

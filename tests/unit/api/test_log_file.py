@@ -5,11 +5,14 @@ from __future__ import annotations
 import gzip
 import json
 import logging
+import os
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -20,6 +23,9 @@ from tests.e2e.runbook import blocks
 ROTATION = 466
 """The runbook's line."""
 ROTATIONS = 100
+ROOT = os.geteuid() == 0
+NOBODY = 65534
+"""Whose the folder is where root runs the tests."""
 
 
 def lines(folder: Path) -> Iterator[dict[str, Any]]:
@@ -153,3 +159,52 @@ class Unlinking(logging.Formatter):
             self._path.unlink()
             self._done = True
         return super().format(record)
+
+
+def test_a_log_that_root_touched_is_written_all_the_same(own_folder: Path) -> None:
+    """The runbook's `touch`, typed by root, leaves an empty file that the service may not write."""
+    log = own_folder / "governance.log"
+    handler = LogFile(log)
+    try:
+        log.rename(own_folder / "governance.log.1")
+        log.touch(mode=0o400)
+        if ROOT:
+            os.chown(log, 0, 0)
+        with acting_as_service():
+            handler.emit(logging.makeLogRecord({"msg": "said"}))
+    finally:
+        handler.close()
+
+    assert log.read_text() == "said\n"
+
+
+def test_what_somebody_wrote_is_not_replaced(own_folder: Path) -> None:
+    """A file that is not ours and holds something is left alone."""
+    log = own_folder / "governance.log"
+    log.write_text("theirs\n")
+    log.chmod(0o400)
+
+    with acting_as_service(), pytest.raises(PermissionError):
+        LogFile(log)
+    assert log.read_text() == "theirs\n"
+
+
+@pytest.fixture
+def own_folder() -> Iterator[Path]:
+    """Return a folder that is the service's, below one that everybody may enter."""
+    with TemporaryDirectory(dir="/tmp") as made:
+        if ROOT:
+            os.chown(made, NOBODY, NOBODY)
+        yield Path(made)
+
+
+@contextmanager
+def acting_as_service() -> Iterator[None]:
+    """Have no more rights than a service has: root lets go of its own meanwhile."""
+    if ROOT:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        if ROOT:
+            os.seteuid(0)
