@@ -30,10 +30,15 @@ SHARED: Final[tuple[Processor, ...]] = (
 )
 """What happens to every line, ours and the libraries'."""
 
-NOISY: Final[dict[str, int]] = {"kafka": logging.CRITICAL, "alembic": logging.WARNING}
+NOISY: Final[dict[str, int]] = {
+    "kafka": logging.CRITICAL,
+    "alembic": logging.WARNING,
+    "uvicorn": logging.WARNING,
+}
 """Libraries that are heard only from this level on, unless the log level is ``debug``.
 
-While Kafka is away its client writes thirty lines a second; what matters of it we say ourselves.
+While Kafka is away its client writes thirty lines a second; what matters of it, and of a start and
+an end, we say ourselves.
 """
 
 

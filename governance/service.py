@@ -2,7 +2,7 @@
 
 breaker-actions ──► consumer ─┐                    ┌─► outbox relay ──► rules, state, alerts
 tallies ──► tally consumer ───┼──► the database ───┤
-HTTP ──► handlers ────────────┘                    └─► feed ──► server-sent events
+HTTP ──► handlers ────────────┘                    └─► feed ──► server-sent events, the log
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from governance import handlers
+from governance.chronicle import Chronicle
 from governance.clock import Clock, wall_clock
 from governance.consumer import ActionConsumer
 from governance.cycle_watch import CycleWatch
@@ -117,6 +118,8 @@ class StateService:
             is_stopping=lambda: self._upkeeping.is_stopping,
         )
         self._upkeeping = Loop("upkeep", upkeep.turn)
+        self._chronicle = Chronicle(self.feed)
+        self._telling = Loop("chronicle", self._chronicle.turn)
         self._loops = (
             self._applying,
             self._tallying,
@@ -126,6 +129,7 @@ class StateService:
             self._cycling,
             self._keeping,
             self._upkeeping,
+            self._telling,
             self._relaying,
         )
 
@@ -141,6 +145,7 @@ class StateService:
             log.info("a new installation: phase L3, default rules")
         if handlers.sum_up_minutes(self.desk):
             log.info("summed up minutes that an older version left")
+        self._chronicle.begin()
         for loop in self._loops:
             loop.start()
         log.info("Starting periodic governance metrics updates")
