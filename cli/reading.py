@@ -100,6 +100,9 @@ def acts(url: Url = None, as_json: AsJson = False) -> None:
         "id": "id",
     }
     print_table(rows, columns, empty="Nothing waits for a second person.")
+    if rows:
+        hint = "another person signs: POST /api/governance/joint-acts/ID/countersign"
+        typer.echo(f"{hint}, or the same request again", err=True)
 
 
 def _read(url: str | None, path: str) -> Any:
@@ -126,9 +129,17 @@ def _read(url: str | None, path: str) -> Any:
     except (OSError, ValueError) as problem:
         raise Unavailable(
             "API",
-            f"{address} does not answer as it should ({problem}): start it with `governance up` "
-            "or `governance api`, or name it with --url",
+            f"{address} does not answer as it should ({_reason(problem)}): start it with "
+            "`governance up` or `governance api`, or name it with --url",
         ) from None
+
+
+def _reason(problem: Exception) -> str:
+    """Return why there was no answer, in the system's own words where it has some."""
+    from urllib.error import URLError
+
+    cause = problem.reason if isinstance(problem, URLError) else problem
+    return (cause.strerror if isinstance(cause, OSError) else None) or str(cause)
 
 
 def _problem(status: int, body: bytes) -> Exception:

@@ -19,6 +19,13 @@ from embedded.exits import Exit
 COMMAND = Path(sys.executable).with_name("governance")
 HEAVY = ("faust", "aiokafka", "kafka", "fastapi", "sqlalchemy", "durable", "jgo", "rich.table")
 
+ACT = {
+    "id": "act-1",
+    "summary": "resume SET_FAN",
+    "signatures": [{"person": "anna", "role": None}],
+    "askedAt": "2026-11-23T09:14:05Z",
+    "expiresAt": "2026-11-26T09:14:05Z",
+}
 GOOD = {
     "id": "e-1",
     "kind": "command",
@@ -46,10 +53,11 @@ def run(
 
 @pytest.fixture
 def api() -> Iterator[str]:
-    """Return the address of an API that knows two answers."""
+    """Return the address of an API that knows a few answers."""
     answers: dict[str, tuple[int, Any]] = {
         "/api/circuit-breaker/events/unresolved": (200, []),
         "/api/circuit-breaker/rules": (503, {"detail": "database: it is busy"}),
+        "/api/governance/joint-acts": (200, [ACT]),
     }
 
     class Handler(BaseHTTPRequestHandler):
@@ -160,6 +168,24 @@ def test_answers_of_the_api_are_passed_on(tmp_path: Path, api: str) -> None:
 
     gone = run(tmp_path, "state", "--url", api)
     assert gone.returncode == Exit.NOT_DONE
+
+
+def test_what_waits_says_how_it_is_signed(tmp_path: Path, api: str) -> None:
+    """Whoever finds an act in the list knows what to do with it; programs get the list alone."""
+    shown = run(tmp_path, "acts", "--url", api)
+
+    assert "act-1" in shown.stdout
+    assert "joint-acts/ID/countersign" in shown.stderr
+    assert json.loads(run(tmp_path, "acts", "--url", api, "--json").stdout) == [ACT]
+
+
+def test_an_api_that_is_down_is_one_plain_line(tmp_path: Path) -> None:
+    """The reason is the system's word for it, and the ways out are named."""
+    ended = run(tmp_path, "state", "--url", "http://127.0.0.1:1")
+
+    assert ended.returncode == Exit.UNAVAILABLE
+    assert "(Connection refused)" in ended.stderr
+    assert "governance up" in ended.stderr
 
 
 def test_the_token_of_the_settings_is_sent(tmp_path: Path, api: str) -> None:
