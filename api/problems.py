@@ -133,6 +133,11 @@ KINDS: Final[dict[str, Kind]] = {
         409, "It was decided on before", "`/api/governance/joint-acts` lists what still waits."
     ),
     "act_expired": Kind(409, "Nobody countersigned in time", "Ask for it again."),
+    "too_many_acts": Kind(
+        409,
+        "You have asked for too much at once",
+        "Withdraw some of `/api/governance/joint-acts`, or let others sign them.",
+    ),
     "outdated": Kind(
         412,
         "It changed after you read it",

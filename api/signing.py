@@ -65,7 +65,7 @@ class Signing:
         """
         takes_two = self.desk.settings.takes_two
         check_may(self.caller, wish.GRANT, asking=takes_two)
-        if not takes_two:
+        if not takes_two or wish.is_idle:
             return wish.carry(self.desk, by=self.caller.actor)
         signed = handlers.sign_wish(self.desk, wish, self._signer(wish))
         return signed.act if signed.outcome is None else signed.outcome
@@ -81,14 +81,22 @@ class Signing:
             return handlers.patch_rule(
                 self.desk, name, patch, by=self.caller.actor, expected_version=seen
             )
-        weighed = handlers.weigh_patch(self.desk, name, patch)
-        version = weighed.version if seen is None else seen
-        if weighed.change.direction is not Direction.LOOSER:
-            return handlers.patch_rule(
-                self.desk, name, patch, by=self.caller.actor, expected_version=version
-            )
-        reasons = list(weighed.change.reasons)
-        return self.do(LoosenRule(name=name, patch=sent(patch), version=version, reasons=reasons))
+        with self.desk.store.writing():
+            handlers.adopt_sql_changes(self.desk)
+            weighed = handlers.weigh_patch(self.desk, name, patch)
+            version = weighed.version if seen is None else seen
+            if weighed.change.direction is not Direction.LOOSER:
+                return handlers.patch_rule(
+                    self.desk, name, patch, by=self.caller.actor, expected_version=version
+                )
+        wish = LoosenRule(
+            name=name,
+            patch=sent(patch),
+            version=version,
+            becomes=weighed.after,
+            reasons=list(weighed.change.reasons),
+        )
+        return self.do(wish)
 
     def countersign(self, act_id: str, wanted: InRole) -> Countersigned:
         """Sign what somebody asked for, in the role that is *wanted* if it takes roles.

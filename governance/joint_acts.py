@@ -12,6 +12,7 @@ second of whom could do it alone if one sufficed. Otherwise it takes one person 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -27,11 +28,15 @@ from schemas.errors import (
     OwnAct,
     RoleNotRequired,
     RoleTaken,
+    TooManyActs,
 )
 from schemas.wire import Moment, Wire
 
 LIFETIME: Final = timedelta(hours=72)
 """How long an act waits: over a weekend, and no longer than anybody remembers why."""
+
+MOST_WAITING: Final = 100
+"""Acts that wait of what one person asked for; each is read, and told to every subscriber."""
 
 
 class JointStatus(StrEnum):
@@ -81,6 +86,11 @@ class JointAct(Wire):
     def people(self) -> str:
         """Return who signed, in their order, for the audit log."""
         return ", ".join(one.person for one in self.signatures)
+
+    @property
+    def asked_by(self) -> str:
+        """Return who asked for it."""
+        return self.signatures[0].person
 
     @property
     def missing_roles(self) -> list[str]:
@@ -180,6 +190,17 @@ def check_waiting(act: JointAct, now: datetime) -> None:
     if act.status is not JointStatus.WAITING:
         why = f": {act.reason}" if act.reason else ""
         raise ActClosed(f"{act.id} is {act.status}{why}")
+
+
+def check_asks(waiting: Sequence[JointAct], signer: Signer, now: datetime) -> None:
+    """Check that *signer* may ask for one thing more, beside what is *waiting*.
+
+    Raises:
+        TooManyActs: so much waits already of what they asked for.
+    """
+    theirs = [one for one in waiting if now < one.expires_at and one.asked_by == signer.person]
+    if len(theirs) >= MOST_WAITING:
+        raise TooManyActs(f"{len(theirs)} acts wait that {signer.person} asked for")
 
 
 def signed(act: JointAct, signer: Signer, now: datetime) -> JointAct:

@@ -304,6 +304,15 @@ class ActExpired(ActClosed):
     code = "act_expired"
 
 
+class TooManyActs(Refused):
+    """One person asked for more than anybody can look through, and nobody has signed it."""
+
+    code = "too_many_acts"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, allowed_when="others sign some of them, or they are withdrawn")
+
+
 class NotFound(GovernanceError):
     """No such thing; near matches help with a misspelt name."""
 

@@ -13,6 +13,7 @@ from api.shapes import ReopenRequest, ResolveRequest
 from api.signing import MAY_WAIT, AskSigning, waiting
 from governance import handlers
 from governance.events import Answered, BreakerEvent, ExplainedEvent, Resolution
+from governance.handlers.events import shown
 from governance.handlers.wishes import ResolveEvent
 from governance.joint_acts import JointAct
 from schemas.events import Severity
@@ -54,7 +55,10 @@ def explain_event(desk: AskDesk, event_id: EventId) -> ExplainedEvent:
 @router.post(
     "/{event_id}/resolve",
     response_model=Resolution,
-    responses={**problems("not_permitted", "not_found", "unavailable"), **MAY_WAIT},
+    responses={
+        **problems("not_permitted", "not_found", "act_closed", "too_many_acts", "unavailable"),
+        **MAY_WAIT,
+    },
 )
 def resolve_event(
     desk: AskDesk,
@@ -80,8 +84,10 @@ def resolve_event(
         cause=said.cause,
         incident_id=said.incident_id,
     )
-    if event.resolved or event.severity not in GRAVE:
+    if event.severity not in GRAVE:
         return wish.carry(desk, by=actor)
+    if event.resolved:  # and not carried out: it may be reopened meanwhile
+        return Resolution(id=event_id, already=True, event=shown(event))
     done = signing.do(wish)
     return waiting(done) if isinstance(done, JointAct) else done
 

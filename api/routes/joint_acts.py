@@ -71,7 +71,7 @@ def withdraw_joint_act(
     wanted: Annotated[RejectRequest | None, Body()] = None,
 ) -> JointAct:
     """Take an act back before it is done: who asked for it, or anybody who could sign it."""
-    asked_by = handlers.show_joint_act(desk, act_id).signatures[0].person
+    asked_by = handlers.show_joint_act(desk, act_id).asked_by
     if caller.actor != asked_by and not caller.roles & APPROVERS:
         raise NotPermitted(f"{caller.principal} did not ask for {act_id}")
     said = wanted.reason if wanted else None

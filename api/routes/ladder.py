@@ -75,7 +75,8 @@ def show_cooldown(desk: AskDesk) -> CooldownAnswer:
     "/api/governance/cooldown/lift",
     responses=problems(
         "bad_request", "role_not_held", "service_may_not_approve", "refused", "stale_epoch",
-        "role_not_required", "role_taken", "one_person_one_role", "stream_blind", "unavailable",
+        "role_not_required", "role_taken", "one_person_one_role", "stream_blind", "too_many_acts",
+        "unavailable",
     ),
 )  # fmt: skip
 def lift_cooldown(desk: AskDesk, caller: AskCaller, wanted: InRole) -> CooldownLifted:

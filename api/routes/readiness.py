@@ -82,7 +82,14 @@ def list_checklist(desk: AskDesk) -> list[ChecklistEntry]:
     "/checklist/{name:path}",
     response_model=ItemChanged,
     responses={
-        **problems("bad_request", "not_found", "outdated", "invalid_request", "unavailable"),
+        **problems(
+            "bad_request",
+            "not_found",
+            "too_many_acts",
+            "outdated",
+            "invalid_request",
+            "unavailable",
+        ),
         **MAY_WAIT,
     },
 )

@@ -48,7 +48,7 @@ def show_rule(desk: AskDesk, name: RuleName, answer: Response) -> RuleEntry:
     "",
     status_code=201,
     response_model=RuleChanged,
-    responses={**problems("conflict", "rule_error", "unavailable"), **MAY_WAIT},
+    responses={**problems("conflict", "too_many_acts", "rule_error", "unavailable"), **MAY_WAIT},
 )
 def add_rule(signing: AskSigning, wanted: NewRule, answer: Response) -> Any:
     """Add a rule; it is in force on every worker from `rule.effectiveFrom`.
@@ -65,7 +65,10 @@ def add_rule(signing: AskSigning, wanted: NewRule, answer: Response) -> Any:
 @router.patch(
     "/{name:path}",
     response_model=RuleChanged,
-    responses={**problems("not_found", "outdated", "rule_error", "unavailable"), **MAY_WAIT},
+    responses={
+        **problems("not_found", "too_many_acts", "outdated", "rule_error", "unavailable"),
+        **MAY_WAIT,
+    },
 )
 def patch_rule(
     signing: AskSigning, name: RuleName, patch: RulePatch, seen: AskVersion, answer: Response
@@ -83,7 +86,10 @@ def patch_rule(
 @router.delete(
     "/{name:path}",
     response_model=RuleDeleted,
-    responses={**problems("not_found", "outdated", "unavailable"), **MAY_WAIT},
+    responses={
+        **problems("not_found", "too_many_acts", "outdated", "unavailable"),
+        **MAY_WAIT,
+    },
 )
 def delete_rule(desk: AskDesk, signing: AskSigning, name: RuleName, seen: AskVersion) -> Any:
     """Delete a rule; its breakers are dropped, its versions and events are kept.

@@ -69,7 +69,13 @@ def roll_back(desk: AskDesk, actor: AskActor, wanted: LowerRequest, as_seen: Ask
     response_model=StateChanged,
     responses={
         **problems(
-            "not_found", "refused", "stale_epoch", "stream_blind", "outdated", "unavailable"
+            "not_found",
+            "refused",
+            "stale_epoch",
+            "stream_blind",
+            "too_many_acts",
+            "outdated",
+            "unavailable",
         ),
         **MAY_WAIT,
     },

@@ -22,16 +22,17 @@ from governance.joint_acts import (
     Signer,
     Wording,
     asked,
+    check_asks,
     check_waiting,
     signed,
 )
 from governance.store import Unit
-from schemas.errors import NotFound, Outdated, StaleEpoch
+from schemas.errors import ActClosed, NotFound, Outdated, StaleEpoch
 
 Outcome = TypeVar("Outcome")
 OutcomeCo = TypeVar("OutcomeCo", covariant=True)
 
-GONE = (NotFound, Outdated, StaleEpoch)
+GONE = (NotFound, Outdated, StaleEpoch, ActClosed)
 """What an act meets when that on which it was decided is no longer so, and never again will be."""
 
 
@@ -91,6 +92,7 @@ def sign_wish(desk: Desk, wish: Wish[Outcome], signer: Signer) -> Signed[Outcome
 
     Raises:
         ActClosed: somebody has done it meanwhile.
+        TooManyActs: so much waits of what *signer* asked for.
         GovernanceError: whatever *wish* would be refused with now, or `signed` raises.
     """
     rehearse(desk, wish)
@@ -179,7 +181,12 @@ def _same(unit: Unit, wording: Wording, now: datetime) -> JointAct | None:
 
 
 def _ask(unit: Unit, wording: Wording, signer: Signer, now: datetime) -> JointAct:
-    """Write a new act with its audit row, and tell people."""
+    """Write a new act with its audit row, and tell people.
+
+    Raises:
+        TooManyActs: so much waits of what *signer* asked for.
+    """
+    check_asks(unit.joint_acts.waiting(), signer, now)
     act = asked(wording, signer, head=unit.audit.head().hash, now=now)
     unit.joint_acts.add(act)
     unit.audit.append(Act.JOINT_ACT_ASKED, act.id, actor=signer.person, at=now, after=act.to_wire())
@@ -211,6 +218,7 @@ def _settle(
     """Carry *act* if nobody's signature is missing, and void what asked for the same otherwise."""
     if not act.is_complete:
         return Signed(act, None)
+    wish.check_open(desk)
     outcome = wish.carry(desk, by=act.people)
     carried = act.ended(JointStatus.CARRIED, now, by=signer.person)
     _close(unit, carried, act=Act.JOINT_ACT_CARRIED, now=now)
@@ -222,12 +230,20 @@ def _settle(
     return Signed(carried, outcome)
 
 
+def take_back(unit: Unit, person: str, now: datetime, *, because: str) -> None:
+    """Void what waits and *person* has signed: they are no longer somebody who may."""
+    for act in unit.joint_acts.waiting():
+        if now < act.expires_at and any(one.person == person for one in act.signatures):
+            gone = act.ended(JointStatus.VOIDED, now, by=SYSTEM, reason=because)
+            _close(unit, gone, act=Act.JOINT_ACT_VOIDED, now=now)
+
+
 def _void(desk: Desk, act_id: str, reason: str) -> None:
     """End an act on what is no longer so, if it still waits."""
     now = desk.clock()
     with desk.store.writing() as unit:
         for act in unit.joint_acts.waiting():
-            if act.id == act_id:
+            if act.id == act_id and now < act.expires_at:
                 gone = act.ended(JointStatus.VOIDED, now, by=SYSTEM, reason=reason)
                 _close(unit, gone, act=Act.JOINT_ACT_VOIDED, now=now)
 

@@ -12,7 +12,7 @@ from governance.handlers.changes import publish, publish_alert
 from governance.rulebook import RuleEntry, read_rule
 from governance.store import Unit
 from governance.store.rules import StoredRule
-from rules.direction import Change, change
+from rules.direction import Change, Direction, change
 from rules.live import make_live
 from schemas.errors import Conflict, NotFound, Outdated
 from schemas.rules import Rule, RulePatch, RuleVersion
@@ -21,10 +21,11 @@ from schemas.topics import RULES
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """In which direction a change of a rule at *version* goes, and why."""
+    """In which direction a change of a rule at *version* goes, why, and what it makes of it."""
 
     version: int
     change: Change
+    after: Rule
 
 
 def list_rules(desk: Desk, *, enabled_only: bool = False) -> list[RuleEntry]:
@@ -99,8 +100,8 @@ def patch_rule(
 def weigh_patch(desk: Desk, name: str, patch: RulePatch) -> Weighed:
     """Return whether *patch* would tighten the rule *name* or loosen it, and at which version.
 
-    A rule whose row cannot be read, as SQL may leave it, is loosened by whatever mends it: what
-    is in force is the last good version, and nobody compares the two.
+    What is compared is the version in force, whatever SQL made of the row. A row that never was
+    in force is a rule that *patch* adds, which takes two people as well.
 
     Raises:
         NotFound: there is none; carries near matches.
@@ -110,8 +111,9 @@ def weigh_patch(desk: Desk, name: str, patch: RulePatch) -> Weighed:
         stored = unit.rules.require(name)
         last = unit.rules.newest(name)
     after = _patched(stored, patch)
-    before = last.rule if last is not None else None
-    return Weighed(stored.entry.version, change(before, after))
+    if last is None or last.rule is None:
+        return Weighed(stored.entry.version, Change(Direction.LOOSER, ("added",)), after)
+    return Weighed(stored.entry.version, change(last.rule, after), after)
 
 
 def delete_rule(

@@ -9,6 +9,7 @@ from typing import Any
 from governance.audit import Act
 from governance.callers import Role, Scope, check_roles, is_reserved
 from governance.desk import Desk
+from governance.handlers.joint_acts import take_back
 from governance.token_hashes import hash_of, new_id, new_secret
 from governance.tokens import ApiToken, KeptToken, spell
 from schemas.errors import BadRequest, NotFound
@@ -70,6 +71,9 @@ def find_token(desk: Desk, token_id: str) -> KeptToken | None:
 def revoke_token(desk: Desk, token_id: str, *, by: str) -> ApiToken:
     """End a token: within a second nobody is let in by it. Revoking twice changes nothing.
 
+    What its principal asked for, and nobody has signed yet, is voided: nobody knows any more
+    whether it was they who asked, or whether they still might.
+
     Raises:
         NotFound: there is none.
         Unavailable: the database is busy or away.
@@ -91,6 +95,8 @@ def revoke_token(desk: Desk, token_id: str, *, by: str) -> ApiToken:
             before=_facts(kept.shown),
             after=_facts(after),
         )
+        why = f"a token of {after.principal} was revoked"
+        take_back(unit, after.principal, now, because=why)
     return after
 
 

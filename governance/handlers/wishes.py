@@ -9,6 +9,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar, Final
 
+from pydantic import ValidationError
+
 from governance.audit import Act
 from governance.checklist import ChecklistEntry, ItemPatch, find_item
 from governance.cooldown import Cooldown
@@ -18,7 +20,7 @@ from governance.handlers.autonomy import resume_command_type
 from governance.handlers.checklist import patch_item
 from governance.handlers.events import resolve_event
 from governance.handlers.preconditions import check_state
-from governance.handlers.rules import add_rule, delete_rule, patch_rule
+from governance.handlers.rules import add_rule, delete_rule, patch_rule, weigh_patch
 from governance.handlers.sight import check_sees
 from governance.handlers.sql_changes import present_autonomy
 from governance.joint_acts import JointAct, Wording
@@ -38,6 +40,11 @@ class _Wish(Wire):
 
     ACT: ClassVar[str]
     GRANT: ClassVar[str]
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether carrying it out would change nothing, so that nobody need agree to it."""
+        return False
 
     def check_open(self, desk: Desk) -> None:
         """Check that nobody has done it already, where doing it again would change nothing.
@@ -130,7 +137,10 @@ class AddRule(_Wish):
 
 
 class LoosenRule(_Wish):
-    """Change a rule so that it may trip later, or do less; ``reasons`` say in what."""
+    """Change a rule so that it may trip later, or do less; ``reasons`` say in what.
+
+    ``becomes`` is the whole rule as it is then: SQL may change a row without a version.
+    """
 
     ACT = "loosen_rule"
     GRANT = "change_rules"
@@ -138,6 +148,7 @@ class LoosenRule(_Wish):
     name: str
     patch: dict[str, Any]
     version: int
+    becomes: Rule
     reasons: list[str]
 
     def wording(self) -> Wording:
@@ -146,9 +157,19 @@ class LoosenRule(_Wish):
         return Wording(self.ACT, self.name, said, (*self.reasons, TWO_PEOPLE), self.to_wire())
 
     def carry(self, desk: Desk, *, by: str) -> RuleEntry:
-        """Change it, if it still is what it was."""
+        """Change it, if it still is what it was.
+
+        Raises:
+            Outdated: it is at another version, or its row was changed by SQL since.
+        """
         patch = RulePatch.model_validate(self.patch)
-        return patch_rule(desk, self.name, patch, by=by, expected_version=self.version)
+        with desk.store.writing():
+            entry = patch_rule(desk, self.name, patch, by=by, expected_version=self.version)
+            if weigh_patch(desk, self.name, patch).after != self.becomes:
+                raise Outdated(
+                    f"{self.name!r} was changed by SQL since", allowed_when="read it and ask again"
+                )
+            return entry
 
 
 class DeleteRule(_Wish):
@@ -180,6 +201,11 @@ class ChangeItem(_Wish):
     name: str
     patch: dict[str, Any]
     before: dict[str, Any]
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the item is so already."""
+        return self.patch.items() <= self.before.items()
 
     def wording(self) -> Wording:
         """Return it in words."""
@@ -262,8 +288,18 @@ KINDS: Final[dict[str, type[Wishes]]] = {
 
 
 def read_wish(act: JointAct) -> Wishes:
-    """Return the wish that *act* was made of."""
-    return KINDS[act.act].model_validate(act.content)
+    """Return the wish that *act* was made of.
+
+    Raises:
+        Outdated: another version of this product wrote it, in a way that is not this one's.
+    """
+    try:
+        return KINDS[act.act].model_validate(act.content)
+    except (KeyError, ValidationError):
+        raise Outdated(
+            f"{act.id} was asked for in a way that is no longer known",
+            allowed_when="withdraw it and ask again",
+        ) from None
 
 
 def item_facts(unit: Unit, name: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import Connection, Select, insert, select, update
@@ -46,9 +47,21 @@ class JointActShelf:
         return found[0]
 
     def _listed(self, wanted: Select[Any]) -> list[JointAct]:
-        """Return the acts that a query finds."""
+        """Return the acts that a query finds, but those that nobody can read.
+
+        SQL or another version of this product may have left one: it is no act, and must not
+        keep people from signing others.
+        """
         texts = self._connection.execute(wanted).scalars()
-        return [JointAct.model_validate_json(text) for text in texts]
+        return [act for text in texts if (act := _read(text)) is not None]
+
+
+def _read(text: str) -> JointAct | None:
+    """Return the act that a document holds, or None if it holds none."""
+    with suppress(ValueError):
+        act = JointAct.model_validate_json(text)
+        return act if act.signatures else None
+    return None
 
 
 def _newest() -> Select[Any]:
