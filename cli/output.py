@@ -46,7 +46,7 @@ def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
-        return ", ".join(map(str, value)) or "none"
+        return _printable(", ".join(map(str, value))) or "none"
     return "" if value is None else _printable(str(value))
 
 

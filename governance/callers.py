@@ -90,8 +90,17 @@ def is_reserved(principal: str) -> bool:
     >>> is_reserved("System "), is_reserved("operator (self_asserted)"), is_reserved("anna")
     (True, True, False)
     """
-    name = unicodedata.normalize("NFKC", principal).strip()
-    return name.casefold() in OURS or WORD.fullmatch(name) is not None
+    name = folded(principal)
+    return name in OURS or WORD.fullmatch(name) is not None
+
+
+def folded(principal: str) -> str:
+    """Return what all spellings of one name have in common.
+
+    >>> folded("Ａnna  Ek") == folded("anna ek ")
+    True
+    """
+    return " ".join(unicodedata.normalize("NFKC", principal).casefold().split())
 
 
 def check_roles(roles: Iterable[Role], scopes: Iterable[Scope]) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from governance.audit import Act
-from governance.callers import Role, Scope, check_roles, is_reserved
+from governance.callers import Role, Scope, check_roles, folded, is_reserved
 from governance.desk import Desk
 from governance.handlers.joint_acts import take_back
 from governance.token_hashes import hash_of, new_id, new_secret
@@ -28,7 +28,8 @@ def create_token(
     """Make a token for *principal*; return it and its spelling, which is shown only this once.
 
     Raises:
-        BadRequest: the roles do not go together, or *principal* is no name.
+        BadRequest: the roles do not go together, or *principal* is no name, or that of
+            somebody who is spelt otherwise on another token.
         Unavailable: the database is busy or away.
     """
     check_roles(roles, scopes)
@@ -49,6 +50,7 @@ def create_token(
     secret = new_secret()
     kept = KeptToken(shown, hash_of(secret))
     with desk.store.writing() as unit:
+        _check_spelling(shown.principal, unit.tokens.all())
         unit.tokens.add(kept)
         unit.audit.append(
             Act.TOKEN_CREATED, shown.id, actor=by, at=now, before=None, after=_facts(shown)
@@ -98,6 +100,19 @@ def revoke_token(desk: Desk, token_id: str, *, by: str) -> ApiToken:
         why = f"a token of {after.principal} was revoked"
         take_back(unit, after.principal, now, because=why)
     return after
+
+
+def _check_spelling(principal: str, others: Sequence[ApiToken]) -> None:
+    """Check that nobody becomes two people by another spelling of their name.
+
+    Raises:
+        BadRequest: another token spells it differently, or it reads as several names.
+    """
+    if ", " in principal:
+        raise BadRequest("a comma parts people in the audit log", field="principal")
+    for known in {token.principal for token in others}:
+        if known != principal and folded(known) == folded(principal):
+            raise BadRequest(f"the same name is spelt {known!r} on a token", field="principal")
 
 
 def _facts(token: ApiToken) -> dict[str, Any]:

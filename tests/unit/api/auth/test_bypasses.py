@@ -161,6 +161,21 @@ def test_nobody_is_called_as_we_are(service: StateService, name: str) -> None:
         handlers.create_token(service.desk, name, [Role.TECH_LEAD], by="boot")
 
 
+@pytest.mark.parametrize("name", ["Anna Ek", "anna  ek", "ａnna ek", " ANNA EK"])
+def test_nobody_is_two_people_by_another_spelling(service: StateService, name: str) -> None:
+    """Else whoever hands out tokens would make a second person of the first by mistake."""
+    handlers.create_token(service.desk, "anna ek", [Role.TECH_LEAD], by="boot")
+    with pytest.raises(BadRequest, match="spelt 'anna ek'"):
+        handlers.create_token(service.desk, name, [Role.OPS_LEAD], by="boot")
+    handlers.create_token(service.desk, " anna ek", [Role.OPS_LEAD], by="boot")
+
+
+def test_nobody_is_called_as_two_people(service: StateService) -> None:
+    """The audit log names two who acted together with a comma between them."""
+    with pytest.raises(BadRequest, match="comma"):
+        handlers.create_token(service.desk, "anna, ben", [Role.TECH_LEAD], by="boot")
+
+
 def test_a_token_of_before_that_is_called_as_we_are_lets_nobody_in(
     guarded: TestClient, service: StateService
 ) -> None:

@@ -1,0 +1,18 @@
+"""Tables on a terminal: nothing that others wrote drives it."""
+
+from __future__ import annotations
+
+import pytest
+
+from cli.output import print_table
+
+
+@pytest.mark.parametrize("value", ["\x1b[2Jall is well", ["SET_FAN", "\x1b[2Jall is well"]])
+def test_what_others_wrote_does_not_drive_a_terminal(
+    capsys: pytest.CaptureFixture[str], value: object
+) -> None:
+    """Neither alone in a cell, nor in a list: command types and names are other people's."""
+    print_table([{"what": value}], {"what": "what"})
+
+    assert "\x1b" not in (shown := capsys.readouterr().out)
+    assert "�[2Jall is well" in shown
