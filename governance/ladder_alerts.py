@@ -30,10 +30,15 @@ def proposal_closed(proposal: Proposal, at: datetime) -> Alert:
     return _of_proposal(proposal, AlertType.PROPOSAL_CLOSED, said, at=at, name="closed")
 
 
-def approvals_voided(proposal: Proposal, count: int, *, reason: str, at: datetime) -> Alert:
-    """Return the alert that *count* approvals of a proposal no longer count."""
+def approvals_voided(
+    proposal: Proposal, count: int, *, reason: str, at: datetime, cause: str | None = None
+) -> Alert:
+    """Return the alert that *count* approvals of a proposal no longer count.
+
+    A *cause* tells it from others of the same version.
+    """
     said = f"{count} approval(s) of {proposal.id} voided: {reason}"
-    name = f"voided:{proposal.version}"
+    name = f"voided:{proposal.version}" + (f":{cause}" if cause else "")
     return _of_proposal(proposal, AlertType.APPROVALS_VOIDED, said, at=at, name=name)
 
 

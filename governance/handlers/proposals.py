@@ -150,6 +150,25 @@ def circumstances(desk: Desk, unit: Unit, state: Autonomy, now: datetime) -> Cir
     )
 
 
+def take_back_approvals(unit: Unit, person: str, now: datetime, *, because: str) -> None:
+    """Void what *person* approved of what is not decided yet; the other approvals stand."""
+    for proposal in unit.proposals.pending():
+        count = unit.proposals.void_approvals(proposal.id, now, reason=because, approver=person)
+        if not count:
+            continue
+        row = unit.audit.append(
+            Act.APPROVALS_VOIDED,
+            proposal.id,
+            actor=SYSTEM,
+            at=now,
+            after={"digest": proposal.digest, "approver": person, "because": because},
+        )
+        alert = ladder_alerts.approvals_voided(
+            proposal, count, reason=because, at=now, cause=row.hash[:16]
+        )
+        publish_alert(unit, alert, now)
+
+
 def _open(unit: Unit, proposal: Proposal, now: datetime) -> None:
     """Write a new proposal and tell subscribers."""
     unit.proposals.add(proposal)

@@ -10,6 +10,7 @@ from governance.audit import Act
 from governance.callers import Role, Scope, check_roles, folded, is_reserved
 from governance.desk import Desk
 from governance.handlers.joint_acts import take_back
+from governance.handlers.proposals import take_back_approvals
 from governance.token_hashes import hash_of, new_id, new_secret
 from governance.tokens import ApiToken, KeptToken, spell
 from schemas.errors import BadRequest, NotFound
@@ -73,8 +74,8 @@ def find_token(desk: Desk, token_id: str) -> KeptToken | None:
 def revoke_token(desk: Desk, token_id: str, *, by: str) -> ApiToken:
     """End a token: within a second nobody is let in by it. Revoking twice changes nothing.
 
-    What its principal asked for, and nobody has signed yet, is voided: nobody knows any more
-    whether it was they who asked, or whether they still might.
+    What its principal asked for and approved, and what is not done yet, is voided: nobody knows
+    any more whether it was they, or whether they still might.
 
     Raises:
         NotFound: there is none.
@@ -99,6 +100,7 @@ def revoke_token(desk: Desk, token_id: str, *, by: str) -> ApiToken:
         )
         why = f"a token of {after.principal} was revoked"
         take_back(unit, after.principal, now, because=why)
+        take_back_approvals(unit, after.principal, now, because=why)
     return after
 
 

@@ -70,13 +70,20 @@ class ProposalShelf:
         row = approval.model_dump(mode="json", exclude={"voided_at", "void_reason"})
         self._connection.execute(insert(approvals).values(proposal_id=proposal_id, **row))
 
-    def void_approvals(self, proposal_id: str, now: datetime, *, reason: str) -> int:
-        """Say of every standing approval why it no longer counts; return how many there were."""
+    def void_approvals(
+        self, proposal_id: str, now: datetime, *, reason: str, approver: str | None = None
+    ) -> int:
+        """Say of every standing approval why it no longer counts; return how many there were.
+
+        With an *approver* only of theirs.
+        """
         gone = (
             update(approvals)
             .where(approvals.c.proposal_id == proposal_id, approvals.c.voided_at.is_(None))
             .values(voided_at=iso(now), void_reason=reason)
         )
+        if approver is not None:
+            gone = gone.where(approvals.c.approver == approver)
         return int(self._connection.execute(gone).rowcount)
 
     def _listed(self, wanted: Select[Any]) -> list[Proposal]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from starlette.testclient import TestClient
 
+from governance import handlers
 from governance.callers import Role
 from governance.service import StateService
 from schemas.governance import Phase
@@ -49,6 +50,23 @@ def test_two_tokens_of_one_person_are_one_person(
     assert codes == ["one_person_one_role"] * 2
     state = guarded.get("/api/governance/state", headers=one).json()
     assert state["currentPhase"] == "L3+"
+
+
+def test_what_a_revoked_person_approved_no_longer_counts(
+    approve: str, guarded: TestClient, service: StateService, bearer: Bearer
+) -> None:
+    """Whoever held the token may have been somebody else; with a new one they approve again."""
+    anna, ben = bearer("anna", Role.TECH_LEAD), bearer("ben", Role.OPS_LEAD)
+    guarded.post(approve, json={"approvedBy": "tech-lead"}, headers=anna)
+    (token,) = (one for one in handlers.list_tokens(service.desk) if one.principal == "anna")
+    handlers.revoke_token(service.desk, token.id, by="the test")
+    answer = guarded.post(approve, json={"approvedBy": "ops-lead"}, headers=ben).json()
+    assert (answer["phaseChanged"], answer["missingApprovals"]) == (False, ["tech-lead"])
+    again = bearer("anna", Role.TECH_LEAD)
+
+    answer = guarded.post(approve, json={"approvedBy": "tech-lead"}, headers=again).json()
+    assert answer["phaseChanged"] is True
+    assert handlers.verify_audit(service.desk).intact
 
 
 def test_two_people_raise_the_phase_and_are_named(
