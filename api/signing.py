@@ -21,9 +21,8 @@ from governance import handlers
 from governance.approvals import check_holds
 from governance.callers import Caller
 from governance.desk import Desk
-from governance.handlers.wishes import LoosenRule, Wishes, read_wish, sent
+from governance.handlers.wishes import LoosenRule, Wishes, read_wish, tighten_rule
 from governance.joint_acts import JointAct, Signer
-from rules.direction import Direction
 from schemas.rules import RulePatch
 from schemas.wire import Wire
 
@@ -81,22 +80,8 @@ class Signing:
             return handlers.patch_rule(
                 self.desk, name, patch, by=self.caller.actor, expected_version=seen
             )
-        with self.desk.store.writing():
-            handlers.adopt_sql_changes(self.desk)
-            weighed = handlers.weigh_patch(self.desk, name, patch)
-            version = weighed.version if seen is None else seen
-            if weighed.change.direction is not Direction.LOOSER:
-                return handlers.patch_rule(
-                    self.desk, name, patch, by=self.caller.actor, expected_version=version
-                )
-        wish = LoosenRule(
-            name=name,
-            patch=sent(patch),
-            version=version,
-            becomes=weighed.after,
-            reasons=list(weighed.change.reasons),
-        )
-        return self.do(wish)
+        done = tighten_rule(self.desk, name, patch, by=self.caller.actor, expected_version=seen)
+        return self.do(done) if isinstance(done, LoosenRule) else done
 
     def countersign(self, act_id: str, wanted: InRole) -> Countersigned:
         """Sign what somebody asked for, in the role that is *wanted* if it takes roles.

@@ -85,7 +85,6 @@ from governance.handlers.rules import (
     list_rules,
     patch_rule,
     show_rule,
-    weigh_patch,
 )
 from governance.handlers.sql_changes import adopt_sql_changes
 from governance.handlers.stream import tell_blind, tell_sees
@@ -192,6 +191,5 @@ __all__ = [
     "tend_joint_acts",
     "tend_proposals",
     "verify_audit",
-    "weigh_patch",
     "withdraw_joint_act",
 ]

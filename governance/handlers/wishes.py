@@ -22,11 +22,12 @@ from governance.handlers.events import resolve_event
 from governance.handlers.preconditions import check_state
 from governance.handlers.rules import add_rule, delete_rule, patch_rule, weigh_patch
 from governance.handlers.sight import check_sees
-from governance.handlers.sql_changes import present_autonomy
+from governance.handlers.sql_changes import adopt_sql_changes, present_autonomy
 from governance.joint_acts import JointAct, Wording
 from governance.ladder import ApproverRole, next_rise
 from governance.rulebook import RuleEntry
 from governance.store import Unit
+from rules.direction import Direction
 from schemas.errors import ActClosed, Outdated, Refused, StaleEpoch
 from schemas.governance import GovernanceState
 from schemas.rules import Rule, RulePatch, RuleVersion
@@ -321,6 +322,34 @@ def wish_to_change(desk: Desk, name: str, patch: ItemPatch) -> ChangeItem:
     with desk.store.reading() as unit:
         before = item_facts(unit, name)
     return ChangeItem(name=name, patch=sent(patch), before=before)
+
+
+def tighten_rule(
+    desk: Desk, name: str, patch: RulePatch, *, by: str, expected_version: int | None = None
+) -> RuleEntry | LoosenRule:
+    """Change a rule at once if that does not loosen it, or return the wish to loosen it.
+
+    It is weighed and changed in one transaction, after what SQL did to its row.
+
+    Raises:
+        NotFound: there is none; carries near matches.
+        RuleError: it could not go live.
+        Outdated: the rule is no longer at *expected_version*.
+        Unavailable: the database is busy or away.
+    """
+    with desk.store.writing():
+        adopt_sql_changes(desk)
+        weighed = weigh_patch(desk, name, patch)
+        version = weighed.version if expected_version is None else expected_version
+        if weighed.change.direction is not Direction.LOOSER:
+            return patch_rule(desk, name, patch, by=by, expected_version=version)
+    return LoosenRule(
+        name=name,
+        patch=sent(patch),
+        version=version,
+        becomes=weighed.after,
+        reasons=list(weighed.change.reasons),
+    )
 
 
 def sent(patch: ItemPatch | RulePatch) -> dict[str, Any]:
