@@ -70,7 +70,7 @@ def withdraw_joint_act(
     act_id: ActId,
     wanted: Annotated[RejectRequest | None, Body()] = None,
 ) -> JointAct:
-    """Take an act back before it is done: who asked for it, or anybody who could sign it."""
+    """Take an act back before it is done: who asked for it, or anybody who approves rises."""
     asked_by = handlers.show_joint_act(desk, act_id).asked_by
     if caller.actor != asked_by and not caller.roles & APPROVERS:
         raise NotPermitted(f"{caller.principal} did not ask for {act_id}")
