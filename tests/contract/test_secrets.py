@@ -25,6 +25,7 @@ from api.app import create_app
 from governance.service import StateService
 from schemas.settings import load_settings
 from tests.e2e.stack import free_port
+from tests.spelled import secret_of
 
 COMMAND: Final = Path(sys.executable).with_name("governance")
 PASSWORD: Final = "canary-password-of-the-database"
@@ -216,7 +217,7 @@ def test_no_proof_is_repeated(tmp_path: Path, keys: str) -> None:
         running.stop()
     tables = b"".join(path.read_bytes() for path in tmp_path.glob("var/*.db*"))
     everything = "".join([*running.told, _logs(tmp_path), tables.decode("latin-1")])
-    proofs = [robot.rsplit("_", 1)[-1], OURS, WORKERS, WRONG, "canary-wrong"]
+    proofs = [secret_of(robot), OURS, WORKERS, WRONG, "canary-wrong"]
     proofs += [part for one in (good, *wrong[:2]) for part in one.split(".")[1:]]
 
     assert statuses == [200, 200, 404] * 2 + [401] * 9

@@ -11,6 +11,7 @@ from governance import handlers
 from governance.callers import Role, Scope
 from governance.service import StateService
 from schemas.errors import BadRequest, NotFound
+from tests.spelled import secret_of
 from tests.unit.api.auth.conftest import Bearer
 from tests.unit.api.conftest import Trip
 
@@ -20,7 +21,7 @@ STATE = "/api/governance/state"
 def test_a_token_is_kept_as_a_hash_only(service: StateService) -> None:
     """Neither the database nor the audit log could be used to ask in its name."""
     token, spelling = handlers.create_token(service.desk, "anna", [Role.VIEWER], by="boot")
-    secret = spelling.rsplit("_", 1)[-1]
+    secret = secret_of(spelling)
     kept = handlers.find_token(service.desk, token.id)
 
     assert kept is not None
