@@ -61,7 +61,7 @@ def test_an_incident_is_contained_and_the_next_start_goes_on(tmp_path: Path) -> 
         assert stack.read(STATE)["autonomyEpoch"] >= state["autonomyEpoch"]
         assert "SET_DRUM" in stack.read(STATE)["pausedCommandTypes"]
         assert {event["id"] for event in events} <= {event["id"] for event in stack.read(EVENTS)}
-        assert "breaker events from before are unresolved" in stack.said
+        stack.wait(lambda: "breaker events from before are unresolved" in stack.said, "untold")
 
         children = stack.children()
         assert stack.end(signal.SIGTERM) == 0
