@@ -16,7 +16,10 @@ from schemas.settings import Settings
 
 HOME = "http://governance.example:4007"
 
-Bearer = Callable[..., dict[str, str]]
+Person = dict[str, str]
+"""The header that somebody's token makes."""
+
+Bearer = Callable[..., Person]
 
 
 @pytest.fixture
@@ -39,3 +42,21 @@ def bearer(service: StateService) -> Bearer:
         return {"Authorization": f"Bearer {spelling}"}
 
     return bearer
+
+
+@pytest.fixture
+def anna(bearer: Bearer) -> Person:
+    """Return a tech lead."""
+    return bearer("anna", Role.TECH_LEAD)
+
+
+@pytest.fixture
+def ben(bearer: Bearer) -> Person:
+    """Return an ops lead."""
+    return bearer("ben", Role.OPS_LEAD)
+
+
+@pytest.fixture
+def olga(bearer: Bearer) -> Person:
+    """Return an operator."""
+    return bearer("olga", Role.OPERATOR)

@@ -16,7 +16,7 @@ from schemas.errors import BadSetting
 from schemas.governance import Phase
 from schemas.settings import Settings
 from tests.ladders import make_ready
-from tests.unit.api.auth.conftest import HOME, Bearer
+from tests.unit.api.auth.conftest import HOME, Bearer, Person
 from tests.unit.api.conftest import Trip
 
 ACTS = "/api/governance/joint-acts"
@@ -32,26 +32,6 @@ NEW = {
     "action": "alert_only",
     "alertSeverity": "medium",
 }
-
-Person = dict[str, str]
-
-
-@pytest.fixture
-def anna(bearer: Bearer) -> Person:
-    """Return a tech lead."""
-    return bearer("anna", Role.TECH_LEAD)
-
-
-@pytest.fixture
-def ben(bearer: Bearer) -> Person:
-    """Return an ops lead."""
-    return bearer("ben", Role.OPS_LEAD)
-
-
-@pytest.fixture
-def olga(bearer: Bearer) -> Person:
-    """Return an operator."""
-    return bearer("olga", Role.OPERATOR)
 
 
 def waiting(answer: Any) -> str:

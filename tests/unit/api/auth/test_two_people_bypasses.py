@@ -18,7 +18,7 @@ from governance.callers import Role, Scope
 from governance.joint_acts import MOST_WAITING
 from governance.service import StateService
 from schemas.settings import Settings
-from tests.unit.api.auth.conftest import HOME, Bearer
+from tests.unit.api.auth.conftest import HOME, Bearer, Person
 from tests.unit.api.auth.test_two_people import (
     ACTS,
     ITEM,
@@ -26,7 +26,6 @@ from tests.unit.api.auth.test_two_people import (
     NEW,
     RULE,
     STATE,
-    Person,
     code,
     sign,
     waiting,
@@ -37,24 +36,6 @@ RULES = "/api/circuit-breaker/rules"
 EVENTS = "/api/circuit-breaker/events"
 
 Sql = Callable[..., None]
-
-
-@pytest.fixture
-def anna(bearer: Bearer) -> Person:
-    """Return a tech lead."""
-    return bearer("anna", Role.TECH_LEAD)
-
-
-@pytest.fixture
-def ben(bearer: Bearer) -> Person:
-    """Return an ops lead."""
-    return bearer("ben", Role.OPS_LEAD)
-
-
-@pytest.fixture
-def olga(bearer: Bearer) -> Person:
-    """Return an operator."""
-    return bearer("olga", Role.OPERATOR)
 
 
 @pytest.fixture
