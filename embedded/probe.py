@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -21,6 +22,14 @@ def question(settings: Settings, address: str, **headers: str) -> Request:
     if settings.token is not None:
         headers["Authorization"] = f"Bearer {settings.token.get_secret_value()}"
     return Request(address, headers=headers)  # noqa: S310 - the user's own API
+
+
+def is_served_by(pid: int | None, pid_file: Path) -> bool:
+    """Tell whether the process *pid* has the port; another's may answer there instead."""
+    try:
+        return pid_file.read_text(encoding="utf-8").strip() == str(pid)
+    except OSError:
+        return False
 
 
 def answer(address: str) -> dict[str, Any] | None:

@@ -25,7 +25,7 @@ from embedded.child import Child
 from embedded.exits import HOPELESS
 from embedded.kafka import KafkaCluster
 from embedded.narrator import Narrator, sentence
-from embedded.probe import answer, api_address
+from embedded.probe import answer, api_address, is_served_by
 from embedded.provision import provision
 from embedded.runfile import RunFile, Running
 from embedded.scenarios import Scenario
@@ -107,7 +107,7 @@ class Up:
         api = self._add("api", ["api", "--assume-topics"], servers)
         worker = self._add("worker", ["worker", "--assume-topics"], servers)
         with self._screen.step("API", "opening the database") as step:
-            self._wait(api, "/health", lambda found: found is not None, step.progress)
+            self._wait(api, "/health", lambda found: self._is_ours(api, found), step.progress)
             step.outcome = self.address
         with self._screen.step("Worker", "taking up its partitions") as step:
             self._wait(worker, "/ready", _is_judging, step.progress)
@@ -168,6 +168,10 @@ class Up:
             time.sleep(LOOK)
             self._look(progress)
             found = answer(f"{self.address}{path}")
+
+    def _is_ours(self, api: Child, found: dict[str, object] | None) -> bool:
+        """Tell whether it was our API that answered, not one that took the port meanwhile."""
+        return found is not None and is_served_by(api.pid, self._settings.pid_file)
 
     def _running(self, servers: str) -> Running:
         """Return what the other commands are told."""

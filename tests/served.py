@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -14,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
+
+from tests.ports import free_port
 
 ROOT = Path(__file__).parent.parent
 RUN = "from api.server import serve; from schemas.settings import load_settings as s; serve(s())"
@@ -74,12 +75,6 @@ def served(
         yield running
     finally:
         running.kill()
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def wait_until_it_answers(running: Served) -> None:

@@ -24,7 +24,7 @@ from starlette.testclient import TestClient
 from api.app import create_app
 from governance.service import StateService
 from schemas.settings import load_settings
-from tests.e2e.stack import free_port
+from tests.ports import free_port
 from tests.spelled import secret_of
 
 COMMAND: Final = Path(sys.executable).with_name("governance")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -124,12 +123,6 @@ def environment() -> dict[str, str]:
     ours = ("KAFKA_BOOTSTRAP", "DATABASE_URL", "GOVERNANCE_", "PORT", "HOST")
     kept = {name: text for name, text in os.environ.items() if not name.startswith(ours)}
     return {**kept, "GOVERNANCE_WORKER_METRICS_PORT": "0", "NO_COLOR": "1"}
-
-
-def free_port() -> int:
-    """Return a port that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def is_alive(pid: int) -> bool:

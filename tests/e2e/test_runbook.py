@@ -32,8 +32,8 @@ from tests.e2e.installation import COMMAND_DATABASE, Installation
 from tests.e2e.machine import APP_UID, Machine, install_tools
 from tests.e2e.prometheus import Prometheus
 from tests.e2e.runbook import Block, blocks
-from tests.e2e.stack import free_port
 from tests.integration.topics import read_topic
+from tests.ports import free_port
 
 pytestmark = pytest.mark.integration
 

@@ -7,11 +7,16 @@ import re
 import signal
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
-from tests.e2e.stack import COMMAND, Stack, free_port, is_alive
+from tests.e2e.stack import COMMAND, PATIENCE, Stack, is_alive
+from tests.ports import free_port
 
 pytestmark = pytest.mark.integration
 
@@ -99,6 +104,37 @@ def test_a_taken_port_is_named_before_anything_starts(tmp_path: Path) -> None:
         assert "PORT: port" in stack.said
         assert "Traceback" not in stack.said
     assert not (tmp_path / "var/kafka").exists()
+
+
+def test_another_service_on_our_port_is_not_taken_for_ours(tmp_path: Path) -> None:
+    """It took the port while Kafka was starting, and answers: the API is not said to be up."""
+    port = free_port()
+    with Stack(tmp_path, scenario="none", port=port) as stack:
+        stack.wait(lambda: "starting Kafka" in stack.said, "it looks at nothing")
+        with answering(port):
+            assert stack.process.wait(PATIENCE) == 78
+        assert f"PORT: cannot listen on 127.0.0.1:{port}" in stack.said
+        assert "✓ API" not in stack.said
+        assert not stack.children()
+
+
+@contextmanager
+def answering(port: int) -> Iterator[None]:
+    """Run a service that answers every question with an empty object."""
+    with ThreadingHTTPServer(("127.0.0.1", port), Another) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield
+        server.shutdown()
+
+
+class Another(BaseHTTPRequestHandler):
+    """Whoever else has the port."""
+
+    def do_GET(self) -> None:
+        """Say nothing, in JSON."""
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"{}")
 
 
 def assert_the_readme_is_true(stack: Stack) -> None:

@@ -23,17 +23,11 @@ from api.server import listening, pid_file, serve
 from governance.store import Store
 from schemas.errors import BadSetting
 from schemas.settings import Settings
+from tests.ports import free_port
 
 PACE = threading.Event()
 """Never set: a server that starts is asked at most twenty times a second."""
 RUN = "from api.server import serve; from schemas.settings import load_settings as s; serve(s())"
-
-
-@pytest.fixture
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 @contextmanager
@@ -95,21 +89,22 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_it_survives_rotation_and_ends_in_good_order(tmp_path: Path, free_port: int) -> None:
+def test_it_survives_rotation_and_ends_in_good_order(tmp_path: Path) -> None:
     """The runbook's move, touch and ``kill -USR1`` lose no line; SIGTERM ends it with 0.
 
     The pid file is there for as long as the process is, the log is one JSON object a line, and
     what else people signal does not end it.
     """
     log, moved = tmp_path / "governance.log", tmp_path / "governance.log.20261123"
-    with _running(tmp_path, free_port) as process:
+    port = free_port()
+    with _running(tmp_path, port) as process:
         assert (tmp_path / "governance.pid").read_text() == f"{process.pid}\n"
         assert (tmp_path / "logs" / "governance.log").samefile(log)
         log.rename(moved)
         log.touch()
         for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP):
             process.send_signal(number)
-        assert httpx2.get(f"http://localhost:{free_port}/health").status_code == 200
+        assert httpx2.get(f"http://localhost:{port}/health").status_code == 200
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
 
@@ -119,11 +114,12 @@ def test_it_survives_rotation_and_ends_in_good_order(tmp_path: Path, free_port: 
     assert not (tmp_path / "governance.pid").exists()
 
 
-def test_what_was_answered_before_the_end_is_kept(tmp_path: Path, free_port: int) -> None:
+def test_what_was_answered_before_the_end_is_kept(tmp_path: Path) -> None:
     """SIGTERM amid changes: each one that was answered is stored, and waits to be told to Kafka."""
     answered: list[str] = []
-    with _running(tmp_path, free_port) as process, ThreadPoolExecutor(4) as people:
-        changing = [people.submit(_add_rules, free_port, person, answered) for person in range(4)]
+    port = free_port()
+    with _running(tmp_path, port) as process, ThreadPoolExecutor(4) as people:
+        changing = [people.submit(_add_rules, port, person, answered) for person in range(4)]
         while len(answered) < 40:
             PACE.wait(0.01)
         process.send_signal(signal.SIGTERM)
@@ -141,17 +137,18 @@ def test_what_was_answered_before_the_end_is_kept(tmp_path: Path, free_port: int
     assert {f"{name}@1" for name in answered} <= waiting
 
 
-def test_settings_are_read_again_unless_they_are_wrong(tmp_path: Path, free_port: int) -> None:
+def test_settings_are_read_again_unless_they_are_wrong(tmp_path: Path) -> None:
     """SIGHUP takes over a new log level, says what waits for a restart, and refuses nonsense."""
     log, settings = tmp_path / "governance.log", tmp_path / ".env"
-    with _running(tmp_path, free_port) as process:
+    port = free_port()
+    with _running(tmp_path, port) as process:
         settings.write_text("LOG_LEVEL=warning\nGOVERNANCE_PROPOSAL_DAYS=0\n")
         process.send_signal(signal.SIGHUP)
         refused = _wait_for(log, "the settings were not read again: the old ones stay")
         settings.write_text("LOG_LEVEL=debug\nGOVERNANCE_PROPOSAL_DAYS=7\n")
         process.send_signal(signal.SIGHUP)
         taken = _wait_for(log, "the settings were read again")
-        assert httpx2.get(f"http://localhost:{free_port}/health").status_code == 200
+        assert httpx2.get(f"http://localhost:{port}/health").status_code == 200
 
     assert refused["level"] == "error"
     assert "GOVERNANCE_PROPOSAL_DAYS" in refused["problem"]

@@ -18,6 +18,7 @@ from schemas.errors import BadSetting, GovernanceError, NotFound, Unavailable
 from schemas.settings import Settings
 from schemas.topics import TOPICS
 from streams.exits import EXIT_BROKEN, EXIT_STALLED
+from tests.ports import free_port
 
 
 @pytest.fixture
@@ -33,18 +34,12 @@ def test_a_taken_port_is_refused_by_the_name_of_its_setting(taken: int) -> None:
     with pytest.raises(BadSetting, match=rf"^PORT: .*lsof -i :{taken}"):
         check_ports(Settings(port=taken, worker_metrics_port=0))
     with pytest.raises(BadSetting, match=r"^GOVERNANCE_WORKER_METRICS_PORT: "):
-        check_ports(Settings(port=unused(), worker_metrics_port=taken))
+        check_ports(Settings(port=free_port(), worker_metrics_port=taken))
 
 
 def test_free_ports_are_fine() -> None:
     """Port 0 of the worker is whatever is free."""
-    check_ports(Settings(port=unused(), worker_metrics_port=0))
-
-
-def unused() -> int:
-    """Return a port that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    check_ports(Settings(port=free_port(), worker_metrics_port=0))
 
 
 def test_topics_are_as_wide_as_the_settings_ask() -> None:
