@@ -6,6 +6,7 @@ installations already use are honoured too. A wrong value stops the start, namin
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 from enum import StrEnum
@@ -350,5 +351,13 @@ def load_settings(**overrides: Any) -> Settings:
 
 
 def variable_of(field: str) -> str:
-    """Return the environment variable that sets *field* (a field name or an alias)."""
+    """Return the environment variable that sets *field* (a field name or an alias).
+
+    Of several names that are read for it, the one that was read.
+    """
+    for settable in Settings.model_fields.values():
+        aliases = settable.validation_alias
+        if isinstance(aliases, AliasChoices) and field in aliases.choices:
+            names = [str(name) for name in aliases.choices]
+            return next((name for name in names if os.environ.get(name)), field)
     return field if field.isupper() else f"GOVERNANCE_{field.upper()}"

@@ -6,10 +6,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from psycopg import ProgrammingError
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
+
+from schemas.errors import BadSetting
 
 BUSY: Final = timedelta(seconds=5)
 """How long to wait for another writer before saying that the database is busy."""
@@ -25,7 +29,11 @@ WRITING: Final = "governance_writing"
 
 
 def open_engine(url: str, patience: timedelta = BUSY) -> Engine:
-    """Return an engine for *url*; SQLite's folder is made if it is not there."""
+    """Return an engine for *url*; SQLite's folder is made if it is not there.
+
+    Raises:
+        BadSetting: *url* asks for an option that PostgreSQL's driver does not know.
+    """
     address = make_url(url)
     if address.get_backend_name() == "sqlite":
         return _sqlite(address, patience)
@@ -49,6 +57,11 @@ def _sqlite(address: URL, patience: timedelta) -> Engine:
 
 def _postgres(address: URL, patience: timedelta) -> Engine:
     """Return an engine for a server."""
+    try:
+        make_conninfo(**dict.fromkeys(address.query, ""))
+    except ProgrammingError as error:
+        problem = str(error).strip()
+        raise BadSetting("DATABASE_URL", f"{problem}, which follows its question mark") from None
     milliseconds = patience // timedelta(milliseconds=1)
     engine = create_engine(
         address,

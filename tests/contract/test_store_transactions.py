@@ -15,7 +15,7 @@ from governance import handlers
 from governance.audit import verify_chain
 from governance.desk import Desk
 from governance.store import Store
-from schemas.errors import Unavailable
+from schemas.errors import BadSetting, Unavailable
 from schemas.tallies import WIDTH
 from tests.desks import NOON, alert, desk_at, trip
 
@@ -182,3 +182,11 @@ def test_a_lowering_that_waits_is_seen_though_others_write(desk: Desk) -> None:
     with desk.store.writing(lowers=True) as unit:
         unit.offsets.save("t", 0, 2)
     assert desk.store.trouble is None
+
+
+def test_an_option_that_nobody_knows_is_named_before_anything_is_asked() -> None:
+    """A typing mistake in the address is no damaged database; its values are not repeated."""
+    with pytest.raises(BadSetting, match=r'^DATABASE_URL: .*"sslmod"') as refused:
+        Store("postgresql+psycopg://governance:secret@127.0.0.1:1/x?sslmod=hidden")
+    assert "secret" not in str(refused.value)
+    assert "hidden" not in str(refused.value)
