@@ -99,6 +99,18 @@ class ResumeRequest(Strict):
     autonomy_epoch: Annotated[int, Field(ge=0, lt=2**63)]
 
 
+class ResumeManyRequest(ResumeRequest):
+    """Which command types run again, and the state on which the caller decided that."""
+
+    command_types: Annotated[list[Name], Field(min_length=1, max_length=500)]
+
+    @field_validator("command_types")
+    @classmethod
+    def _each_once(cls, names: list[str]) -> list[str]:
+        """Return them in order: the same wish is the same however it is written."""
+        return sorted(set(names))
+
+
 class NewRule(Rule):
     """A rule to add."""
 

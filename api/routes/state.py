@@ -8,13 +8,13 @@ from fastapi import APIRouter, Depends, Path, Response
 
 from api.asking import AskActor, AskDesk
 from api.ladder_shapes import Lowered, LowerRequest
-from api.openapi import problems
-from api.shapes import ResumeRequest, StateChanged
+from api.openapi import Responses, problems
+from api.shapes import ResumeManyRequest, ResumeRequest, StateChanged
 from api.signing import MAY_WAIT, AskSigning, waiting
 from api.tags import AskTag
 from governance import handlers
 from governance.handlers.preconditions import Check, check_state, state_tag
-from governance.handlers.wishes import ResumeType
+from governance.handlers.wishes import ResumeType, ResumeTypes
 from governance.joint_acts import JointAct
 from schemas.governance import GovernanceState
 
@@ -64,21 +64,39 @@ def roll_back(desk: AskDesk, actor: AskActor, wanted: LowerRequest, as_seen: Ask
     return Lowered(state=state)
 
 
+RESUMED: Responses = {
+    **problems(
+        "not_found",
+        "refused",
+        "stale_epoch",
+        "stream_blind",
+        "too_many_acts",
+        "outdated",
+        "unavailable",
+    ),
+    **MAY_WAIT,
+}
+"""What may come of a wish to let command types run again."""
+
+
+@router.post(
+    "/api/circuit-breaker/command-types/resume", response_model=StateChanged, responses=RESUMED
+)
+def resume_command_types(signing: AskSigning, wanted: ResumeManyRequest, seen: AskTag) -> Any:
+    """Let several paused command types run again, all of them or none.
+
+    It is one act, so where people are known two signatures suffice for all of them. What holds one
+    of them holds all, and the answer names each that is held.
+    """
+    names, epoch = wanted.command_types, wanted.autonomy_epoch
+    done = signing.do(ResumeTypes(command_types=names, epoch=epoch, seen=seen))
+    return waiting(done) if isinstance(done, JointAct) else StateChanged(state=done)
+
+
 @router.post(
     "/api/circuit-breaker/command-types/{command_type:path}/resume",
     response_model=StateChanged,
-    responses={
-        **problems(
-            "not_found",
-            "refused",
-            "stale_epoch",
-            "stream_blind",
-            "too_many_acts",
-            "outdated",
-            "unavailable",
-        ),
-        **MAY_WAIT,
-    },
+    responses=RESUMED,
 )
 def resume_command_type(
     signing: AskSigning, command_type: CommandType, wanted: ResumeRequest, seen: AskTag

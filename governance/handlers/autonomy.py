@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from governance import phases
@@ -151,26 +153,51 @@ def resume_command_type(
         StreamBlind: nobody would see what it does.
         Unavailable: the database is busy or away.
     """
-    now = desk.clock()
-    with desk.store.writing() as unit:
-        before = present_autonomy(desk, unit, now)
-        check(before.view(now))
-        after = phases.resumed(before, command_type, epoch=epoch)
-        check_sees(desk)
-        _check_free(command_type, unit.events.unresolved_pauses(command_type))
-        cause = Cause(Act.TYPE_RESUMED, actor=by, subject=command_type, because=f"resumed by {by}")
-        change_autonomy(desk, unit, before=before, after=after, cause=cause, now=now)
-    return after.view(now)
+    return resume_command_types(desk, (command_type,), by=by, epoch=epoch, check=check)
 
 
-def _check_free(command_type: str, holders: list[str]) -> None:
-    """Refuse to resume what an open breaker holds.
+def resume_command_types(
+    desk: Desk,
+    command_types: Sequence[str],
+    *,
+    by: str,
+    epoch: int,
+    check: Check[GovernanceState] = as_it_is,
+) -> GovernanceState:
+    """Let paused command types run again, all of them or none; each has its audit row and alert.
 
     Raises:
-        Refused: names the events.
+        StaleEpoch: autonomy was lowered since.
+        NotFound: one is not paused; carries near matches.
+        Refused: unresolved events hold one or more; names each with its events.
+        StreamBlind: nobody would see what they do.
+        Unavailable: the database is busy or away.
     """
-    if holders:
-        raise Refused(
-            f"{command_type} is held by unresolved events: {', '.join(holders)}",
-            allowed_when="resolve them first",
-        )
+    now = desk.clock()
+    with desk.store.writing() as unit:
+        state = present_autonomy(desk, unit, now)
+        check(state.view(now))
+        steps = [state]
+        for name in command_types:
+            steps.append(phases.resumed(steps[-1], name, epoch=epoch))
+        check_sees(desk)
+        _check_free({name: unit.events.unresolved_pauses(name) for name in command_types})
+        for name, (before, after) in zip(command_types, pairwise(steps), strict=True):
+            cause = Cause(Act.TYPE_RESUMED, actor=by, subject=name, because=f"resumed by {by}")
+            change_autonomy(desk, unit, before=before, after=after, cause=cause, now=now)
+    return steps[-1].view(now)
+
+
+def _check_free(holders: Mapping[str, list[str]]) -> None:
+    """Refuse to resume what open breakers hold: the ids of their events by command type.
+
+    Raises:
+        Refused: names the command types with the events.
+    """
+    held = [
+        f"{name} is held by unresolved events: {', '.join(ids)}"
+        for name, ids in holders.items()
+        if ids
+    ]
+    if held:
+        raise Refused("; ".join(held), allowed_when="resolve them first")

@@ -16,7 +16,7 @@ from governance.checklist import ChecklistEntry, ItemPatch, find_item
 from governance.cooldown import Cooldown
 from governance.desk import Desk
 from governance.events import Finding, Resolution
-from governance.handlers.autonomy import resume_command_type
+from governance.handlers.autonomy import resume_command_type, resume_command_types
 from governance.handlers.checklist import patch_item
 from governance.handlers.events import resolve_event
 from governance.handlers.preconditions import check_state
@@ -114,6 +114,29 @@ class ResumeType(_Wish):
         """Resume it."""
         return resume_command_type(
             desk, self.command_type, by=by, epoch=self.epoch, check=check_state(self.seen)
+        )
+
+
+class ResumeTypes(_Wish):
+    """Let several paused types run again, all or none, on the state of ``epoch``."""
+
+    ACT = "resume_command_types"
+    GRANT = "resume"
+
+    command_types: list[str]
+    epoch: int
+    seen: str | None = None
+
+    def wording(self) -> Wording:
+        """Return it in words."""
+        names = ", ".join(self.command_types)
+        reasons = ("it gives autonomy back", TWO_PEOPLE)
+        return Wording(self.ACT, names, f"let {names} run again", reasons, self.to_wire())
+
+    def carry(self, desk: Desk, *, by: str) -> GovernanceState:
+        """Resume them."""
+        return resume_command_types(
+            desk, self.command_types, by=by, epoch=self.epoch, check=check_state(self.seen)
         )
 
 
@@ -271,13 +294,23 @@ class LiftCooldown(_Wish):
             _lift(unit, running, by=by, now=now)
 
 
-Wishes = ResolveEvent | ResumeType | AddRule | LoosenRule | DeleteRule | ChangeItem | LiftCooldown
+Wishes = (
+    ResolveEvent
+    | ResumeType
+    | ResumeTypes
+    | AddRule
+    | LoosenRule
+    | DeleteRule
+    | ChangeItem
+    | LiftCooldown
+)
 
 KINDS: Final[dict[str, type[Wishes]]] = {
     kind.ACT: kind
     for kind in (
         ResolveEvent,
         ResumeType,
+        ResumeTypes,
         AddRule,
         LoosenRule,
         DeleteRule,

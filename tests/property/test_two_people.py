@@ -133,6 +133,7 @@ class World:
 
     def rises_to(self, after: World) -> list[Rise]:
         """Return what happened on the way to *after* that takes two people."""
+        freed = self.paused - after.paused
         return [
             *(("add", name, after.rules[name]) for name in after.rules.keys() - self.rules.keys()),
             *(("delete", name, None) for name in self.rules.keys() - after.rules.keys()),
@@ -141,7 +142,7 @@ class World:
                 for name, new in after.rules.items()
                 if name in self.rules and new.is_looser_than(self.rules[name])
             ),
-            *(("resume", kind, None) for kind in self.paused - after.paused),
+            *([("resume", ", ".join(sorted(freed)), None)] if freed else []),
             *(
                 ("resolve", name, finding)
                 for name, (grave, done, finding) in after.resolved.items()
@@ -328,6 +329,14 @@ class TwoPeople(RuleBasedStateMachine):
         seen = max(1, epoch - (old == 0))
         path = f"/api/circuit-breaker/command-types/{kind}/resume"
         self._send(who, "POST", path, {"autonomyEpoch": seen}, rise=("resume", kind, None))
+
+    @rule(who=WHO, kinds=st.lists(st.sampled_from(TYPES), min_size=1), old=st.integers(0, 4))
+    def resume_several(self, who: int, kinds: list[str], old: int) -> None:
+        """Ask to resume several types by one act, now and then on an epoch that is over."""
+        ((epoch,),) = self.plant.rows("SELECT autonomy_epoch FROM governance_state")
+        wanted = {"commandTypes": kinds, "autonomyEpoch": max(1, epoch - (old == 0))}
+        rise = ("resume", ", ".join(sorted(set(kinds))), None)
+        self._send(who, "POST", "/api/circuit-breaker/command-types/resume", wanted, rise=rise)
 
     @rule(
         who=WHO,

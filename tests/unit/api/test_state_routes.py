@@ -112,6 +112,40 @@ def test_a_decision_on_an_old_state_is_refused(client: TestClient, trip: Trip) -
     assert (said["seenEpoch"], said["autonomyEpoch"]) == (1, 2)
 
 
+def test_several_types_are_resumed_by_one_act(client: TestClient, trip: Trip) -> None:
+    """All of them or none: while a breaker holds one, the answer names it and none runs."""
+    client.post("/api/kill-switch", json={"reason": "drill"})
+    held = trip(command_type="SET_POWER")
+    paused = client.get(STATE).json()
+    names = paused["pausedCommandTypes"]
+    wanted = {
+        "commandTypes": [*reversed(names), names[0]],
+        "autonomyEpoch": paused["autonomyEpoch"],
+    }
+    refused = client.post(f"{TYPES}/resume", json=wanted)
+    assert (refused.status_code, refused.json()["code"]) == (409, "refused")
+    assert f"SET_POWER is held by unresolved events: {held}" in refused.json()["detail"]
+    assert client.get(STATE).json() == paused
+    client.post(f"/api/circuit-breaker/events/{held}/resolve")
+    state = client.post(f"{TYPES}/resume", json=wanted).json()["state"]
+
+    assert len(names) > 5
+    assert state["pausedCommandTypes"] == []
+    assert state["autonomyEpoch"] == paused["autonomyEpoch"]
+
+
+def test_one_wrong_name_resumes_nothing(client: TestClient) -> None:
+    """A mistyped command type among good ones is a 404 with near matches."""
+    client.post("/api/kill-switch", json={"reason": "drill"})
+    paused = client.get(STATE).json()
+    wanted = {"commandTypes": ["SET_FAN", "SET_POWR"], "autonomyEpoch": paused["autonomyEpoch"]}
+    answer = client.post(f"{TYPES}/resume", json=wanted)
+
+    assert (answer.status_code, answer.json()["near"][0]) == (404, "SET_POWER")
+    assert client.get(STATE).json() == paused
+    assert client.post(f"{TYPES}/resume", json={**wanted, "commandTypes": []}).status_code == 422
+
+
 @pytest.mark.parametrize("body", [{}, {"autonomyEpoch": -1}, {"autonomyEpoch": "x"}])
 def test_the_epoch_seen_is_required(client: TestClient, trip: Trip, body: dict[str, Any]) -> None:
     """Resuming blindly is not possible."""

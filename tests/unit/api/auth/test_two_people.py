@@ -184,6 +184,25 @@ def test_a_type_is_resumed_by_two(
     assert guarded.get(STATE, headers=olga).json()["pausedCommandTypes"] == []
 
 
+def test_all_that_the_kill_switch_paused_is_resumed_by_two_signatures(
+    guarded: TestClient, olga: Person, anna: Person, ben: Person
+) -> None:
+    """One act names them all; what was asked for one of them is over once they run."""
+    guarded.post("/api/kill-switch", headers=olga, json={"reason": "drill"})
+    state = guarded.get(STATE, headers=olga).json()
+    seen = {"autonomyEpoch": state["autonomyEpoch"]}
+    types = "/api/circuit-breaker/command-types"
+    one = waiting(guarded.post(f"{types}/SET_FAN/resume", headers=anna, json=seen))
+    wanted = {"commandTypes": state["pausedCommandTypes"], **seen}
+    act = waiting(guarded.post(f"{types}/resume", headers=olga, json=wanted))
+    assert "SET_FAN, " in guarded.get(f"{ACTS}/{act}", headers=ben).json()["summary"]
+    sign(guarded, act, anna)
+
+    assert guarded.get(STATE, headers=olga).json()["pausedCommandTypes"] == []
+    assert code(sign(guarded, one, ben)) == (404, "not_found")
+    assert guarded.get(f"{ACTS}/{one}", headers=ben).json()["status"] == "voided"
+
+
 def test_an_act_is_withdrawn_by_who_asked_or_by_a_lead(
     guarded: TestClient, bearer: Bearer, olga: Person, anna: Person
 ) -> None:
