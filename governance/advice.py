@@ -75,7 +75,7 @@ def _rollback(assessment: Assessment, facts: Facts) -> Iterator[Recommendation]:
     if rate is not None and rate < ROLLBACK_SUCCESS:
         yield _down(Priority.MEDIUM, f"the success rate is {rate:.2%}, below 99%", facts.phase)
     if _percent_below(assessment, ROLLBACK_PERCENT):
-        why = f"readiness is {assessment.overall.score:.1%}, below {ROLLBACK_PERCENT}%"
+        why = f"readiness is {assessment.overall.shown_score}, below {ROLLBACK_PERCENT}%"
         yield _down(Priority.MEDIUM, why, facts.phase)
 
 
@@ -89,11 +89,11 @@ def _investigate(assessment: Assessment, facts: Facts) -> Iterator[Recommendatio
             actions=["Find the root cause of each event", "Resolve it with what was found"],
         )
     if assessment.overall.band is Band.INVESTIGATE:
-        blocked = ", ".join(assessment.overall.blockers) or "nothing that is required"
+        blocked = assessment.overall.shown_blockers or "nothing that is required"
         yield Recommendation(
             type=Recommended.INVESTIGATE,
             priority=Priority.MEDIUM,
-            rationale=f"readiness is {assessment.overall.score:.1%}; missing: {blocked}",
+            rationale=f"readiness is {assessment.overall.shown_score}; missing: {blocked}",
             actions=["Address the blockers", "See /api/readiness/diff for what moved the score"],
         )
 
@@ -104,19 +104,19 @@ def _expand(assessment: Assessment, phase: Phase) -> Recommendation:
     return Recommendation(
         type=Recommended.EXPAND_SCOPE,
         priority=Priority.HIGH,
-        rationale=f"readiness is {assessment.overall.score:.1%} and nothing blocks {target}",
+        rationale=f"readiness is {assessment.overall.shown_score} and nothing blocks {target}",
         actions=["Run the governance cycle", f"Review its proposal for {target}"],
     )
 
 
 def _maintain(assessment: Assessment) -> Recommendation:
     """Return the advice to stay."""
-    blocked = ", ".join(assessment.overall.blockers)
+    blocked = assessment.overall.shown_blockers
     why = f"; missing: {blocked}" if blocked else ""
     return Recommendation(
         type=Recommended.MAINTAIN,
         priority=Priority.MEDIUM if blocked else Priority.LOW,
-        rationale=f"readiness is {assessment.overall.score:.1%}{why}",
+        rationale=f"readiness is {assessment.overall.shown_score}{why}",
         actions=["Stay at the present phase and watch the trends"],
     )
 

@@ -165,7 +165,9 @@ def obstacles(assessment: Assessment, around: Circumstances, now: datetime) -> l
     The assessment must be of the present phase: an older one says nothing of this.
     """
     held = now - around.phase_start
-    lack = f"{assessment.overall.score:.1%}, missing: {', '.join(assessment.overall.blockers)}"
+    lack = assessment.overall.shown_score
+    if assessment.overall.blockers:
+        lack += f", missing: {assessment.overall.shown_blockers}"
     checks = (
         (not assessment.overall.ready, f"not ready: {lack}"),
         (assessment.current_phase is not around.phase, "the assessment is of another phase"),
@@ -275,7 +277,7 @@ def _achievements(assessment: Assessment, metrics: PeriodMetrics) -> list[str]:
     attempts = metrics.commands.succeeded + metrics.commands.failed
     days = (metrics.period.end - metrics.period.start).days
     found = [
-        f"Readiness {overall.score:.1%}: {overall.points} of {overall.max_points} points",
+        f"Readiness {overall.shown_score}: {overall.points} of {overall.max_points} points",
         f"{assessment.days_since_phase_start} days at {assessment.current_phase}",
         f"{metrics.incidents.critical_from_autonomous_actions} critical incidents from autonomous "
         f"actions in {days} days",

@@ -74,6 +74,10 @@ class CategoryScore(Wire):
     items: list[CheckedItem]
 
 
+SHOWN_BLOCKERS: Final = 3
+"""Blockers that a sentence names; ``blockers`` has them all."""
+
+
 class Overall(Wire):
     """The whole: ``score`` is 0..1, ``blockers`` name what keeps it from being ready."""
 
@@ -83,6 +87,17 @@ class Overall(Wire):
     band: Band
     points: int
     max_points: int
+
+    @property
+    def shown_score(self) -> str:
+        """Return the score for people: a point of eighty is 1.25 %, and none is rounded off."""
+        return f"{self.score:.2%}"
+
+    @property
+    def shown_blockers(self) -> str:
+        """Return the first blockers and how many more there are; empty if there are none."""
+        first, more = self.blockers[:SHOWN_BLOCKERS], len(self.blockers) - SHOWN_BLOCKERS
+        return ", ".join(first) + (f" and {more} more" if more > 0 else "")
 
 
 class Recommended(StrEnum):

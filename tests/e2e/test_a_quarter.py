@@ -159,7 +159,7 @@ def test_the_cycle_proposes_the_next_phase(told: Told) -> None:
     assert told["cycle"]["recommendation"] == "expand_scope"
     assert proposal["expansion"]["targetPhase"] == "L3+"
     assert proposal["expansion"]["commandsToWhitelist"] == ["SET_POWER", "SET_FAN"]
-    assert proposal["rationale"]["keyAchievements"][0] == "Readiness 96.2%: 77 of 80 points"
+    assert proposal["rationale"]["keyAchievements"][0] == "Readiness 96.25%: 77 of 80 points"
     assert proposal["riskAssessment"]["level"] == "low"
     assert "targetPhase L3" in proposal["riskAssessment"]["rollbackPlan"]
 
@@ -435,7 +435,7 @@ def test_a_quarter_is_not_enough(told: Told) -> None:
 
     assert (report["isoWeek"], report["proposal"]) == ("2026-W48", None)
     assert missing(report["readiness"]) == [HELD, PLAN]
-    assert report["obstacles"] == [f"not ready: 90.0%, missing: {HELD}", "78 of 180 days at L3"]
+    assert report["obstacles"] == [f"not ready: 90.00%, missing: {HELD}", "78 of 180 days at L3"]
 
 
 # ---------------------------------------------------------------------------------- L3+ again

@@ -50,7 +50,7 @@ def test_a_proposal_says_why_with_numbers(desk: Desk) -> None:
     assert found.id == found.proposal_id
     assert found.expansion.commands_to_whitelist == ["SET_POWER", "SET_FAN"]
     assert found.expansion.validation_period == 14
-    assert found.rationale.key_achievements[0] == "Readiness 100.0%: 80 of 80 points"
+    assert found.rationale.key_achievements[0] == "Readiness 100.00%: 80 of 80 points"
     assert all(any(c.isdigit() for c in said) for said in found.rationale.key_achievements)
     assert found.risk_assessment.mitigations
     assert "/api/governance/rollback" in found.risk_assessment.rollback_plan

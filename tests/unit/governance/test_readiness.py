@@ -6,10 +6,10 @@ from datetime import timedelta
 
 from governance.advice import advised
 from governance.checklist import Category
-from governance.readiness import NO_UNRESOLVED, Band, Recommended, overall
+from governance.readiness import NO_UNRESOLVED, Band, Recommended, overall, score
 from schemas.governance import Phase
 from tests.desks import NOON
-from tests.unit.governance.assessing import assessment, counted, good_facts
+from tests.unit.governance.assessing import CHECKLIST, assessment, counted, good_facts
 
 OPTIONAL = ("Customer communication plan ready",)
 BAD = counted(succeeded=90, failed=10, proposed=10, approved=9)
@@ -54,6 +54,19 @@ def test_an_unresolved_event_blocks() -> None:
     """A full score waits for people."""
     whole = assessment(facts=good_facts(unresolved=2)).overall
     assert (whole.score, whole.ready, whole.blockers) == (1.0, False, [NO_UNRESOLVED])
+
+
+def test_a_sentence_names_three_blockers_and_counts_the_rest() -> None:
+    """The report lists each of them once; its sentences stay readable, and no point is rounded."""
+    one = assessment(but=["Kill switch tested"])
+    assert (one.overall.shown_score, one.overall.shown_blockers) == ("97.50%", "Kill switch tested")
+    known = good_facts()
+    nobody = score(CHECKLIST, {}, known, NOON)
+    named = ", ".join(nobody.overall.blockers[:3])
+    more = len(nobody.overall.blockers) - 3
+    why = f"readiness is {nobody.overall.shown_score}; missing: {named} and {more} more"
+    assert more > 5
+    assert [one.rationale for one in advised(nobody, known).recommendations] == [why]
 
 
 def test_a_checklist_that_weighs_nothing_says_nothing() -> None:
