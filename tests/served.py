@@ -59,14 +59,7 @@ def served(
     """
     port = free_port()
     command = [*within, sys.executable, *run]
-    inherited = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
-    env = {
-        **inherited,
-        "PORT": str(port),
-        "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
-        "PYTHONPATH": str(ROOT),
-        **environment,
-    }
+    env = surroundings(port, **environment)
     with (folder / "stderr.txt").open("ab") as errors:
         process = subprocess.Popen(command, cwd=folder, env=env, stderr=errors)
     running = Served(f"http://localhost:{port}", process)
@@ -75,6 +68,18 @@ def served(
         yield running
     finally:
         running.kill()
+
+
+def surroundings(port: int, **environment: str) -> dict[str, str]:
+    """Return the environment of an API on *port*: ours, no Kafka, and what *environment* says."""
+    inherited = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+    return {
+        **inherited,
+        "PORT": str(port),
+        "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
+        "PYTHONPATH": str(ROOT),
+        **environment,
+    }
 
 
 def wait_until_it_answers(running: Served) -> None:

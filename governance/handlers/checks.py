@@ -91,6 +91,10 @@ def _revision(unit: Unit, _: Desk) -> tuple[Finding, str]:
     found, wanted = unit.whole.revision(), newest_revision()
     if found == wanted:
         return Finding.SOUND, found
+    if unit.whole.is_newer():
+        why = unit.whole.refusal()
+        goes_on = f"{found}, of a newer version; this one works on it as on {wanted}"
+        return (Finding.LOOK, goes_on) if why is None else (Finding.BROKEN, why)
     return Finding.LOOK, f"{found}; the next start of the service brings it to {wanted}"
 
 

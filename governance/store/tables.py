@@ -207,3 +207,10 @@ readiness_assessments = Table(
     Index("assessments_by_time", "timestamp"),
     sqlite_autoincrement=True,
 )
+
+schema_revisions = Table(
+    "schema_revisions",
+    SCHEMA,
+    Column("revision", Text, primary_key=True),
+    Column("oldest_code", Text, nullable=False),
+)

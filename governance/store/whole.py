@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
 
+from governance.store import revisions
 from governance.store.migrate import SCRIPTS
 
 
@@ -22,7 +22,7 @@ def file_of(url: str) -> Path | None:
 
 def newest_revision() -> str:
     """Return the revision that this version of the product works on."""
-    return ScriptDirectory(str(SCRIPTS)).get_current_head() or ""
+    return revisions.newest_revision(ScriptDirectory(str(SCRIPTS)))
 
 
 class WholeShelf:
@@ -38,7 +38,15 @@ class WholeShelf:
 
     def revision(self) -> str | None:
         """Return the revision that the migrations brought it to, or None before any."""
-        return MigrationContext.configure(self._connection).get_current_revision()
+        return revisions.present_revision(self._connection)
+
+    def is_newer(self) -> bool:
+        """Whether a newer version of this product brought it to where it is."""
+        return revisions.is_unknown(self._connection, ScriptDirectory(str(SCRIPTS)))
+
+    def refusal(self) -> str | None:
+        """Return why this version may not work on tables of a newer one, or None if it may."""
+        return revisions.refusal(self._connection, newest_revision())
 
     def size(self) -> int:
         """Return how many bytes it takes, free pages included."""

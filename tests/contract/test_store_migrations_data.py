@@ -6,14 +6,12 @@ moment that it is added; columns that hold documents get one that can be read.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, MetaData, Table, insert, select
-from sqlalchemy.types import TypeEngine
+from sqlalchemy import Engine, insert, select
 
 from governance import handlers
 from governance.desk import Desk
@@ -21,7 +19,7 @@ from governance.store import Store, migrate
 from governance.store.engine import open_engine
 from governance.store.whole import newest_revision
 from rules.escalation_reference import decide
-from schemas.wire import iso
+from tests.contract.rows import tables, value
 from tests.desks import NOON, desk_at, revert, settings_for, trip
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -29,42 +27,6 @@ Rows = dict[str, list[dict[str, Any]]]
 SCRIPTS = ScriptDirectory(str(migrate.SCRIPTS))
 REVISIONS = [script.revision for script in SCRIPTS.walk_revisions()][::-1]
 ROWS = 3
-DOCUMENTS = {"command_whitelist", "paused_command_types", "roles", "scopes"}
-"""Columns that hold a JSON list; other documents are objects."""
-OBJECTS = {
-    "assessment",
-    "criteria",
-    "escalation",
-    "evidence",
-    "metrics",
-    "progress",
-    "proposal",
-    "report",
-    "rule",
-    "sealed",
-}
-
-
-def tables(engine: Engine) -> dict[str, Table]:
-    """Return the tables as they are now, but for Alembic's own."""
-    found = MetaData()
-    found.reflect(engine)
-    return {name: table for name, table in found.tables.items() if name != "alembic_version"}
-
-
-def value(table: str, column: str, kind: TypeEngine[Any], number: int) -> Any:
-    """Return what row *number* holds in a column: always the same, and what it could hold."""
-    if kind.python_type is int:
-        return 1 if (table, column) == ("governance_state", "id") else number
-    if kind.python_type is float:
-        return number / 4
-    if column in DOCUMENTS:
-        return json.dumps([f"{table} {number}"])
-    if column in OBJECTS:
-        return json.dumps({"of": f"{table} {number}"})
-    if column in ("timestamp", "until") or column.endswith(("_at", "_date", "_start", "_end")):
-        return iso(NOON.replace(minute=number))
-    return f"{table}.{column} {number} é"
 
 
 def fill(engine: Engine) -> None:

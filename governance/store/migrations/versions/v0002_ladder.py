@@ -1,6 +1,6 @@
 """How autonomy is earned back: readiness, proposals, validation, reports, tokens.
 
-Revision 0002, after 0001. Only adds: code of the version before runs on it.
+Revision 0002, after 0001. Only adds: code of any version before runs on it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ revision = "0002"
 down_revision = "0001"
 branch_labels = None
 depends_on = None
+oldest_code = "0001"
 
 SERIAL = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 

@@ -1,6 +1,6 @@
 """Acts that take more than one person, waiting for the others.
 
-Revision 0003, after 0002. Only adds: code of the version before runs on it.
+Revision 0003, after 0002. Only adds: code of any version before runs on it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ revision = "0003"
 down_revision = "0002"
 branch_labels = None
 depends_on = None
+oldest_code = "0001"
 
 SERIAL = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 

@@ -1,6 +1,6 @@
 """Breaker events by kind, as every scrape and every rule's record counts them.
 
-Revision 0004, after 0003. Only adds: code of the version before runs on it.
+Revision 0004, after 0003. Only adds: code of any version before runs on it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ revision = "0004"
 down_revision = "0003"
 branch_labels = None
 depends_on = None
+oldest_code = "0001"
 
 
 def upgrade() -> None:
