@@ -71,8 +71,11 @@ class Lookout:
             self.blind_since = None
 
     def _is_starting(self, now: datetime) -> bool:
-        """Whether the judges may not have had the time to report yet."""
-        return now - self._started < GRACE
+        """Whether the judges may not have had the time to report yet.
+
+        A clock that was set back to before the start says nothing of that: then it is over.
+        """
+        return abs(now - self._started) < GRACE
 
 
 def blindness(desk: Desk, frontiers: Frontiers, now: datetime) -> str | None:

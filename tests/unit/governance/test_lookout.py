@@ -90,6 +90,13 @@ def test_silence_is_blindness(desk: Desk) -> None:
     assert "no judge has reported yet" in told(desk)[0].data.summary
 
 
+def test_a_clock_that_is_set_back_after_a_start_hides_no_blindness(desk: Desk) -> None:
+    """A start is over once the clock stands an hour before it, not when it has caught up again."""
+    lookout = Lookout(desk, Frontiers(), wait=lambda _: None)
+    lookout.look(NOON - timedelta(hours=1))
+    assert [alert.type for alert in told(desk)] == [AlertType.STREAM_BLIND]
+
+
 def test_a_turn_takes_over_what_sql_changed(desk: Desk) -> None:
     """The first turn looks for changes by SQL, and the thread then waits a second."""
     waited: list[float] = []
