@@ -19,7 +19,7 @@ import pytest
 
 from embedded.kafka import KafkaCluster
 
-FETCH = Path(__file__).parent / "scripts" / "fetch_prometheus.sh"
+SCRIPTS = Path(__file__).parent / "scripts"
 KAFKA_IMAGE = "confluentinc/cp-kafka:7.9.2"
 POSTGRES_IMAGE = "postgres:18-alpine"
 
@@ -44,7 +44,19 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if found and shutil.which("prometheus"):
         return Path(found).parent
     folder = tmp_path_factory.mktemp("prometheus")
-    done = subprocess.run([FETCH, folder], check=True, stdout=subprocess.PIPE, text=True)
+    return _fetched("prometheus", folder)
+
+
+@pytest.fixture(scope="session")
+def faketime(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the library that shows a process a clock of its own: this machine's or Debian's."""
+    return _fetched("faketime", tmp_path_factory.mktemp("faketime"))
+
+
+def _fetched(what: str, folder: Path) -> Path:
+    """Return where the script for it says that *what* is; it may unpack it into *folder*."""
+    script = SCRIPTS / f"fetch_{what}.sh"
+    done = subprocess.run([script, folder], check=True, stdout=subprocess.PIPE, text=True)
     return Path(done.stdout.strip())
 
 
