@@ -12,6 +12,9 @@ found() {
 name=faketime/libfaketimeMT.so.1
 found /usr/lib/*/"$name" /usr/lib64/"$name" /usr/lib/"$name" /usr/local/lib/"$name"
 command -v apt-get >/dev/null || { echo "please install libfaketime" >&2; exit 1; }
+# One at a time: tests run in several processes, and apt does not wait for another one's lists.
+exec 9>"${TMPDIR:-/tmp}/governance-tests-apt.lock"
+flock 9
 mkdir -p "$folder"
 cd "$folder"
 apt-get download -qq libfaketime 2>/dev/null || { apt-get update -qq; apt-get download -qq libfaketime; }

@@ -14,6 +14,9 @@ if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
   echo "please install:$missing (the tests run them as operators do)" >&2
   exit 1
 fi
+# One at a time: tests run in several processes, and apt does not wait for another one's lists.
+exec 9>"${TMPDIR:-/tmp}/governance-tests-apt.lock"
+flock 9
 apt-get update -qq
 # Word splitting is what makes a list of the names.
 # shellcheck disable=SC2046
