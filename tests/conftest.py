@@ -16,8 +16,17 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from embedded.kafka import KafkaCluster
+
+# How long an example takes, to draw or to run, says more of the machine than of us: where two cores
+# are everybody's, the scheduler alone may take the 200 ms after which hypothesis gives a test up.
+# Examples stay drawn at random, and pytest's time limit still ends a test that hangs.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 SCRIPTS = Path(__file__).parent / "scripts"
 KAFKA_IMAGE = "confluentinc/cp-kafka:7.9.2"
