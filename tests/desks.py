@@ -40,9 +40,13 @@ def settings_for(**fields: Any) -> Settings:
     return Settings(_env_file=None, **fields)
 
 
+PATIENCE_MS = 60_000
+"""How long a writer waits for its turn: the last of fifty has it, however busy the machine is."""
+
+
 def desk_at(url: str, **fields: Any) -> Desk:
     """Return a desk over the database *url*, migrated and created, at noon."""
-    store = Store(url, patience=timedelta(milliseconds=fields.pop("patience_ms", 5_000)))
+    store = Store(url, patience=timedelta(milliseconds=fields.pop("patience_ms", PATIENCE_MS)))
     store.migrate()
     desk = Desk(store, settings_for(**fields), decide, SetClock())
     handlers.create(desk)

@@ -108,14 +108,15 @@ def test_what_was_raised_is_undone(desk: Desk) -> None:
 
 def test_sqlite_keeps_what_it_committed(tmp_path: Path) -> None:
     """Every connection syncs each commit to the disk, in WAL, with foreign keys on."""
-    desk = desk_at(f"sqlite:///{tmp_path / 'governance.db'}")
-    with desk.store._engine.connect() as connection:
+    store = Store(f"sqlite:///{tmp_path / 'governance.db'}")
+    store.migrate()
+    with store._engine.connect() as connection:
         found = [
             connection.execute(text(f"PRAGMA {pragma}")).scalar()
             for pragma in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
         ]
     assert found == ["wal", 2, 1, 5_000]
-    desk.store.close()
+    store.close()
 
 
 def test_an_address_that_nobody_answers_is_unavailable() -> None:
