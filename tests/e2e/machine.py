@@ -53,7 +53,7 @@ class Machine:
             place.mkdir(parents=True)
         self._write_files()
 
-    def run(self, script: str, *, cwd: Path, patience: float = 60) -> str:
+    def run(self, script: str, *, cwd: Path, patience: float = 180) -> str:
         """Run *script* as if it was typed, all of which must succeed; return what it printed.
 
         A program that the script starts may read what follows, as ``sqlite3`` does.

@@ -58,6 +58,6 @@ class Prometheus:
     def health(self, job: str) -> str:
         """Return how the last scrape of *job* went: ``up``, ``down`` or ``unknown``."""
         address = f"http://{self._address}/api/v1/targets"
-        with urlopen(address, timeout=10) as answer:
+        with urlopen(address, timeout=60) as answer:
             targets = json.load(answer)["data"]["activeTargets"]
         return str(next(one["health"] for one in targets if one["labels"]["job"] == job))

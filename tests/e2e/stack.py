@@ -68,7 +68,7 @@ class Stack:
 
     def read(self, path: str) -> Any:
         """Return what the API answers."""
-        with urlopen(f"{self.api}{path}", timeout=10) as answer:  # noqa: S310 - our own API
+        with urlopen(f"{self.api}{path}", timeout=PATIENCE) as answer:  # noqa: S310 - our own API
             return json.load(answer)
 
     def wait_until_up(self) -> None:
