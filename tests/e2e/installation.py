@@ -24,12 +24,13 @@ from governance.checklist import Kind, NewAttestation, default_checklist
 from governance.desk import Desk
 from governance.store import Store
 from rules.escalation_reference import decide
+from schemas.settings import Weekday
 from schemas.tallies import Column
 from schemas.wire import to_ms
 from tests.desks import SetClock, settings_for
 from tests.e2e.machine import Machine
 from tests.e2e.runbook import Block
-from tests.e2e.stack import Stack
+from tests.e2e.stack import PATIENCE, Stack
 from tests.ladders import HALF_A_YEAR, HEALTHY
 
 EVIDENCE: Final = NewAttestation(evidence_url="https://wiki.example/drills", note="the yearly ones")
@@ -57,6 +58,7 @@ class Installation:
         self.kafka = kafka
         self.prefix = prefix
         self._ports = ports
+        self._weekday = far_from(datetime.now(UTC))
         self._prepare()
         self.stack = Stack(
             self.home,
@@ -66,6 +68,7 @@ class Installation:
             GOVERNANCE_TOPIC_PREFIX=prefix,
             GOVERNANCE_WORKER_GROUP=f"{prefix}workers",
             GOVERNANCE_WORKER_METRICS_PORT=str(ports[4008]),
+            GOVERNANCE_CYCLE_WEEKDAY=self._weekday,
         )
 
     def __enter__(self) -> Self:
@@ -113,7 +116,7 @@ class Installation:
     def post(self, path: str) -> Any:
         """Return what the API answers to an empty POST."""
         asked = Request(f"{self.stack.api}{path}", method="POST")  # noqa: S310 - our own API
-        with urlopen(asked, timeout=30) as answer:  # noqa: S310 - our own API
+        with urlopen(asked, timeout=PATIENCE) as answer:  # noqa: S310 - our own API
             return json.load(answer)
 
     def is_up(self) -> bool:
@@ -165,17 +168,22 @@ class Installation:
     def _prepare(self) -> None:
         """Make the folders, the past, and what belongs to others."""
         self.database.parent.mkdir(parents=True)
-        live_half_a_year(self.database, datetime.now(UTC))
+        live_half_a_year(self.database, datetime.now(UTC), weekday=self._weekday)
         other = self.site / COMMAND_DATABASE
         other.parent.mkdir(parents=True)
         other.touch()
 
 
-def live_half_a_year(database: Path, now: datetime) -> None:
+def far_from(now: datetime) -> Weekday:
+    """Return the day of the week on which the cycle runs by itself: never amid the story."""
+    return list(Weekday)[(now.weekday() + 3) % 7]
+
+
+def live_half_a_year(database: Path, now: datetime, *, weekday: Weekday) -> None:
     """Leave a database as half a year of good work at L3 does: counts, drills, weekly reports."""
     store = Store(f"sqlite:///{database}")
     store.migrate()
-    desk = Desk(store, settings_for(), decide, SetClock(now))
+    desk = Desk(store, settings_for(cycle_weekday=weekday), decide, SetClock(now))
     handlers.create(replace(desk, clock=SetClock(now - HALF_A_YEAR)))
     for item in default_checklist():
         if item.kind is Kind.ATTESTED:
