@@ -79,7 +79,7 @@ def test_a_request_that_is_being_worked_on_is_not_begun_again(service: StateServ
 def test_a_request_lost_with_its_process_may_be_repeated(
     service: StateService, later: timedelta
 ) -> None:
-    """After a minute without an answer the key is free again; a clock set back holds it no longer."""
+    """After a minute without an answer the key is free again, and after a clock that went back."""
     asked = Asked("open:operator", "k", "r")
     begin_request(service.desk, asked)
 
