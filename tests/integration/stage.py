@@ -28,8 +28,11 @@ from tests.unit.streams.facts import command
 UNPACKED: Final = 64 * 1024 * 1024
 """Bytes that a compressed batch may unpack to, more than a worker publishes at once."""
 
-PATIENCE: Final = 60.0
+PATIENCE: Final = 150.0
 """Seconds to wait for what takes a few on an idle machine."""
+
+LEAD: Final = 5_000
+"""How far ahead (ms) changes take effect: they must lie on Kafka by then, however busy it is."""
 
 
 def now() -> int:

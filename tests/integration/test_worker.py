@@ -18,11 +18,11 @@ from schemas.tallies import STEP, scope_of
 from schemas.wire import to_ms
 from streams.exits import EXIT_BROKEN
 from streams.tally import home_of
-from tests.integration.stage import Stage, now
+from tests.integration.stage import LEAD, PATIENCE, Stage, now
 from tests.integration.workers import Worker
 from tests.unit.streams.facts import HOUR, command
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 STOPS_WITHIN: Final = 10
 """Seconds that a supervisor gives a worker before it kills it."""
@@ -46,7 +46,7 @@ def test_a_changed_rule_is_live_on_every_worker_at_its_moment(stage: Stage) -> N
         for partition, kind in HOMES.items():
             stage.fail(*(f"{kind}-{n}" for n in range(3)), kind=kind, partition=partition)
         stage.wait_judged()
-        since = now() // STEP * STEP + 1_500
+        since = now() // STEP * STEP + LEAD
         stage.change(2, since=since, condition="commandType.failures >= 3")
         stage.wait(lambda: len(stage.actions) == 2)
     assert {action.scope for action in stage.actions.values()} == set(HOMES.values())
@@ -156,7 +156,7 @@ def test_a_broker_that_crashes_costs_nothing(topic_prefix: str, tmp_path: Path) 
     ):
         stage.change()
         stage.fail("a", "b", "c")
-        stage.wait_judged()
+        stage.wait_judged(worker)
         cluster.nodes[0].kill()
         cluster.nodes[0].start()
         cluster.wait()
@@ -169,7 +169,7 @@ def test_a_broker_that_crashes_costs_nothing(topic_prefix: str, tmp_path: Path) 
 
 def ask(port: int, path: str) -> str:
     """Return what a worker's own port answers."""
-    with urlopen(f"http://127.0.0.1:{port}/{path}", timeout=10) as answer:
+    with urlopen(f"http://127.0.0.1:{port}/{path}", timeout=PATIENCE) as answer:
         return str(answer.read().decode())
 
 
@@ -183,7 +183,7 @@ def end(worker: Worker) -> int:
 def status(worker: Worker) -> int:
     """Return how *worker* ends by itself."""
     assert worker.process is not None
-    return worker.process.wait(timeout=60)
+    return worker.process.wait(timeout=PATIENCE)
 
 
 def ignored(pid: int) -> set[int]:
