@@ -157,7 +157,7 @@ class Running:
 
     def ask(self, path: str, proof: str | None = None, method: str = "GET") -> int:
         """Return the status of an answer, which is remembered with its headers."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=120)
         try:
             headers = {} if proof is None else {"Authorization": proof}
             connection.request(method, path, headers=headers)

@@ -87,7 +87,7 @@ def test_what_is_killed_comes_back_and_nothing_outlives_us(tmp_path: Path) -> No
 
         children = stack.children()
         stack.end(signal.SIGKILL)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE
         while any(map(is_alive, children)):
             assert time.monotonic() < deadline
             time.sleep(0.1)
@@ -100,7 +100,7 @@ def test_a_taken_port_is_named_before_anything_starts(tmp_path: Path) -> None:
         socket.create_server(("127.0.0.1", 0)) as taken,
         Stack(tmp_path, scenario="none", port=taken.getsockname()[1]) as stack,
     ):
-        assert stack.process.wait(60) == 78
+        assert stack.process.wait(PATIENCE) == 78
         assert "PORT: port" in stack.said
         assert "Traceback" not in stack.said
     assert not (tmp_path / "var/kafka").exists()

@@ -66,7 +66,7 @@ class Operator:
 
     def _send(self, topic: str, key: str, value: bytes) -> None:
         """Write a record and wait until it lies there."""
-        self._producer.send(self._prefix + topic, value, key=key.encode()).get(timeout=30)
+        self._producer.send(self._prefix + topic, value, key=key.encode()).get(timeout=60)
 
 
 def _now() -> int:

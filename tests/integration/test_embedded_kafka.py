@@ -110,7 +110,7 @@ def test_brokers_do_not_outlive_their_launcher(tmp_path: Path, end: signal.Signa
     launcher.send_signal(end)
     launcher.wait()
 
-    assert wait_until(lambda: not any(map(is_alive, pids)), seconds=10)
+    assert wait_until(lambda: not any(map(is_alive, pids)), seconds=60)
 
 
 def test_a_broker_that_dies_at_its_start_says_why(tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def write(servers: str, value: bytes) -> None:
     """Append one record and wait for its acknowledgement by all replicas."""
     producer = KafkaProducer(bootstrap_servers=servers.split(","), acks="all")
     try:
-        producer.send("notes", value).get(timeout=30)
+        producer.send("notes", value).get(timeout=60)
     finally:
         producer.close()
 
@@ -139,7 +139,7 @@ def read(servers: str, count: int) -> list[bytes]:
         "notes",
         bootstrap_servers=servers.split(","),
         auto_offset_reset="earliest",
-        consumer_timeout_ms=30_000,
+        consumer_timeout_ms=60_000,
     )
     try:
         for record in consumer:

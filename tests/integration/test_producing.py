@@ -167,7 +167,7 @@ def bury(settings: Settings, letters: list[tuple[str, bytes | None, bytes]]) -> 
             key=key,
             value=value,
             headers=[(name, text.encode()) for name, text in headers.items()],
-        ).get(timeout=30)
+        ).get(timeout=60)
     producer.close()
 
 

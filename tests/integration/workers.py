@@ -84,7 +84,7 @@ class Worker:
         """Ask it to end, and return how it did."""
         assert self.process is not None
         self.process.terminate()
-        code = self.process.wait(timeout=30)
+        code = self.process.wait(timeout=60)
         self.process = None
         return code
 

@@ -62,7 +62,7 @@ def _served(app: FastAPI, settings: Settings) -> Iterator[str]:
         thread.start()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}/api/stream"
         server.should_exit = True
-        thread.join(20)
+        thread.join(60)
         assert not thread.is_alive()
 
 
@@ -71,7 +71,7 @@ def _following(url: str, last: int | None = None, *, token: str = "") -> Iterato
     headers = {} if last is None else {"Last-Event-ID": str(last)}
     if token:
         headers["Authorization"] = f"Bearer {token}"
-    with httpx2.stream("GET", url, headers=headers, timeout=20) as answer:
+    with httpx2.stream("GET", url, headers=headers, timeout=60) as answer:
         assert answer.status_code == 200
         yield _events(answer)
 
@@ -127,7 +127,7 @@ def test_a_follower_that_comes_back_misses_nothing(server: str, trip: Trip) -> N
 def test_a_number_of_another_database_begins_anew(server: str, last: str) -> None:
     """A number that cannot be ours is answered with the state, not with silence."""
     headers = [(b"Last-Event-ID", last.encode())]
-    with httpx2.stream("GET", server, headers=headers, timeout=20) as answer:
+    with httpx2.stream("GET", server, headers=headers, timeout=60) as answer:
         assert next(_events(answer)).name == "governance.state"
 
 
@@ -153,7 +153,7 @@ def test_a_stream_ends_with_the_token_that_opened_it(
 def test_the_connection_is_kept_open(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """While nothing happens a comment is sent, which no proxy takes for silence."""
     monkeypatch.setattr("fastapi.routing._PING_INTERVAL", 0.05)
-    with httpx2.stream("GET", server, timeout=20) as answer:
+    with httpx2.stream("GET", server, timeout=60) as answer:
         assert answer.headers["Content-Type"].startswith("text/event-stream")
         assert next(line for line in answer.iter_lines() if line == ": ping")
     assert sse.KEEPALIVE_COMMENT == b": ping\n\n"
@@ -170,7 +170,7 @@ def test_the_end_of_the_server_ends_the_streams(app: FastAPI, settings: Settings
             next(events)
             server.should_exit = True
             rest = list(events)
-        thread.join(20)
+        thread.join(60)
 
     assert rest == []
     assert not thread.is_alive()
@@ -178,7 +178,7 @@ def test_the_end_of_the_server_ends_the_streams(app: FastAPI, settings: Settings
 
 def test_head_ends_at_once(server: str) -> None:
     """A health check of the stream is not a follower."""
-    answer = httpx2.head(server, timeout=20)
+    answer = httpx2.head(server, timeout=60)
 
     assert (answer.status_code, answer.content) == (200, b"")
 
@@ -200,7 +200,7 @@ def test_one_too_many_is_a_problem(server: str, app: FastAPI) -> None:
     with ExitStack() as seats:
         for _ in range(FOLLOWERS):
             seats.enter_context(app.state.live.seat())
-        answer = httpx2.get(server, timeout=20)
+        answer = httpx2.get(server, timeout=60)
 
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "30"
@@ -214,5 +214,5 @@ def test_a_follower_that_left_frees_its_place(server: str, app: FastAPI) -> None
             seats.enter_context(app.state.live.seat())
         with _following(server) as events:
             next(events)
-        while httpx2.head(server, timeout=20).status_code == 503:
+        while httpx2.head(server, timeout=60).status_code == 503:
             pass

@@ -47,7 +47,7 @@ def run(
         env={"PATH": os.environ["PATH"], "NO_COLOR": "1", **variables},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
 
 

@@ -121,7 +121,7 @@ def test_what_lowers_waits_for_a_database_that_another_process_holds(tmp_path: P
             killed.result(timeout=1)
         assert not back.done()
         other.execute("ROLLBACK")
-        assert killed.result(timeout=20).state.current_phase is Phase.L3
+        assert killed.result(timeout=60).state.current_phase is Phase.L3
     other.close()
     assert handlers.show_state(desk).current_phase is Phase.L3
     desk.store.close()

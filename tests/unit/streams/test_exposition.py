@@ -32,7 +32,7 @@ class Worker:
 
     def ask(self, path: str, **headers: str) -> tuple[int, str, str]:
         """Return status, content type and body of what *path* answers."""
-        connection = HTTPConnection("127.0.0.1", self._server.server_address[1], timeout=10)
+        connection = HTTPConnection("127.0.0.1", self._server.server_address[1], timeout=60)
         try:
             connection.request("GET", path, headers=headers)
             answer: HTTPResponse = connection.getresponse()
