@@ -31,7 +31,7 @@ from tests.oracle.conditions import Both, Either, Not, Term, Tree, written
 from tests.oracle.laws import Law
 from tests.oracle.rulemaking import Draft, law_of
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1_200)]
 
 FAILING: Final = Term("errorRate", ">", "0.08")
 MANY: Final = Term("commandType.failures", ">=", "12")
@@ -138,7 +138,7 @@ def _run(
     for worker in workers:
         worker.start()
     with FrontierReader(kafka, prefix) as frontier:
-        frontier.wait_until(1, seconds=120)
+        frontier.wait_until(1, seconds=240)
         traffic = _traffic(kafka, prefix, plan)
         harm = _Harm(plan, workers, Random(plan.kills))
         while traffic.poll() is None or not harm.is_done():
@@ -147,9 +147,9 @@ def _run(
             _change_a_rule(operator, harm)
             time.sleep(0.02)
         assert traffic.returncode == 0
-        frontier.wait_until(_now(), seconds=180, meanwhile=harm.heal)
+        frontier.wait_until(_now(), seconds=360, meanwhile=harm.heal)
         waits = [_kill_in_peace(frontier, worker, harm) for worker in workers]
-        frontier.wait_until(_now() + 3_000, seconds=180, meanwhile=harm.heal)
+        frontier.wait_until(_now() + 3_000, seconds=360, meanwhile=harm.heal)
     return waits
 
 
@@ -158,9 +158,9 @@ def _kill_in_peace(frontier: FrontierReader, worker: Worker, harm: _Harm) -> flo
     worker.kill()
     killed = _now()
     worker.start()
-    frontier.wait_until(killed + 1, seconds=120, meanwhile=harm.heal)
+    frontier.wait_until(killed + 1, seconds=240, meanwhile=harm.heal)
     wait = (_now() - killed) / 1_000
-    frontier.wait_until(_now(), seconds=120, meanwhile=harm.heal)
+    frontier.wait_until(_now(), seconds=240, meanwhile=harm.heal)
     return wait
 
 
@@ -299,7 +299,7 @@ def test_a_fresh_worker_makes_the_same_of_the_same_log(
         Worker(kafka, prefix, f"{prefix}fresh", tmp_path, ticks=False) as worker,
         FrontierReader(kafka, prefix) as frontier,
     ):
-        frontier.wait_until(end, seconds=240)
+        frontier.wait_until(end, seconds=480)
         assert worker.lives == 1
     again = published(kafka, prefix, TREES, wanted=campaign.outcome.wanted)
     before = {action.id for action in campaign.outcome.actions}
