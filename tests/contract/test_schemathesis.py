@@ -8,7 +8,8 @@ The seed is fixed, so that a failure comes back.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -99,11 +100,15 @@ class Careless:
 
 @dataclass(frozen=True)
 class Door:
-    """The application in one mode, its document, and a lead's token; none in open mode."""
+    """The application in one mode, its document, and a lead's token; none in open mode.
+
+    `renew` puts an application as it is after its first start in the place of the one before.
+    """
 
     app: ASGIApp
     document: dict[str, Any]
     lead: str
+    renew: Callable[[], None]
 
     def schema(self, token: str = "") -> Any:
         """Return the document as schemathesis reads it, which asks with *token*."""
@@ -114,23 +119,47 @@ class Door:
         return schema
 
 
-def _door(mode: str, folder: Path) -> Iterator[Door]:
-    """Return the application in *mode*, on a database of its own."""
-    chosen = Settings(
-        kafka_bootstrap_servers="127.0.0.1:1",
-        db_path=folder / "governance.db",
-        auth=mode,
-        requests_per_minute=1_000_000,
-    )
+def _first_start(chosen: Settings) -> str:
+    """Leave a database as the first start does; return a lead's token if *chosen* asks for one."""
     service = StateService(chosen)
     service.store.migrate()
     handlers.create(service.desk)
     lead = ""
-    if mode == "token":
+    if chosen.auth == "token":
         _, lead = handlers.create_token(service.desk, "lead", [Role.TECH_LEAD], by="the test")
-    app = create_app(service, chosen)
-    yield Door(FromEverywhere(app), app.openapi(), lead)
     service.store.close()
+    return lead
+
+
+def _door(mode: str, folder: Path) -> Iterator[Door]:
+    """Return the application in *mode*, on a database of its own."""
+    chosen = Settings(
+        kafka_bootstrap_servers="127.0.0.1:1",
+        db_path=folder / "first.db",
+        auth=mode,
+        requests_per_minute=1_000_000,
+    )
+    lead = _first_start(chosen)
+    opened: list[StateService] = []
+
+    def fresh() -> Any:
+        """Return an application over a copy of that database."""
+        for service in opened:
+            service.store.close()
+        file = folder / f"governance-{len(opened)}.db"
+        shutil.copy(chosen.db_path, file)
+        here = chosen.model_copy(update={"db_path": file})
+        opened.append(StateService(here))
+        return create_app(opened[-1], here)
+
+    app = fresh()
+    outside = FromEverywhere(app)
+
+    def renew() -> None:
+        outside.app = fresh()
+
+    yield Door(outside, app.openapi(), lead, renew)
+    opened[-1].store.close()
 
 
 @pytest.fixture(scope="module", params=["open", "token"])
@@ -184,13 +213,15 @@ def test_it_keeps_to_its_document_for_nobody_too(guarded: Door, method: str, pat
 def test_one_answer_leads_to_the_next_request(door: Door) -> None:
     """What an answer names is asked for next, and those answers are declared too.
 
-    A deletion that waits for a second person (202) has deleted nothing yet: what it names may
+    Each chain begins with the same state: what an answer names decides what is drawn next. A
+    deletion that waits for a second person (202) has deleted nothing yet: what it names may
     be asked for afterwards.
     """
 
     class Chain(door.schema(door.lead).as_state_machine()):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
+            door.renew()
             self.waiting: set[str] = set()
 
         def get_call_kwargs(self, case: Any) -> dict[str, Any]:
