@@ -30,6 +30,8 @@ TRUE_EVERY_TIME = (
     "sent 7 records to governance.command-events",
 )
 """Answers in the README that hold no number of a single run."""
+PAUSED = re.compile(r"SET_FAN failed (?:[3-9]|\d\d+) times within 5m: paused")
+"""Three failures trip it; on a busy machine more may lie in the same second."""
 STORY = 90.0
 """Seconds in which the incident must have happened, from the moment that all is up."""
 
@@ -41,7 +43,7 @@ def test_an_incident_is_contained_and_the_next_start_goes_on(tmp_path: Path) -> 
         began = time.monotonic()
         stack.wait(lambda: tripped(stack) >= {"pause_command_type", "revert_to_l3"}, "no trip")
         assert time.monotonic() - began < STORY
-        stack.wait(lambda: "SET_FAN failed 3 times within 5m: paused" in stack.said, "untold")
+        stack.wait(lambda: PAUSED.search(stack.said), "untold")
         stack.wait(lambda: "autonomy is back at L3 (High Error Rate)" in stack.said, "untold")
         stack.wait(lambda: "Critical Incident Detected" in stack.said, "untold")
 
