@@ -106,7 +106,7 @@ def adopted(before: Autonomy, found: Autonomy, now: datetime) -> Autonomy:
         Refused: it would raise the phase, allow a command type, resume one, or make the phase
             older than it is: time at a phase is what a rise is earned by.
     """
-    _check_lowers(before, found)
+    check_lowers(before, found)
     moved = found.phase is not before.phase
     kept = found.phase_start_date == before.phase_start_date
     since = now if moved and kept else found.phase_start_date
@@ -133,7 +133,7 @@ def restored(backup: Autonomy, others: Sequence[Autonomy], now: datetime) -> Aut
     )
 
 
-def _check_lowers(before: Autonomy, found: Autonomy) -> None:
+def check_lowers(before: Autonomy, found: Autonomy) -> None:
     """Refuse a state that allows more than the one before.
 
     Raises:

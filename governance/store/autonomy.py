@@ -12,9 +12,11 @@ from sqlalchemy.engine import RowMapping
 
 from governance.audit import canonical
 from governance.autonomy import Autonomy
+from governance.phases import check_lowers
 from governance.store.moments import read_moment
-from governance.store.tables import governance_state, phase_history
+from governance.store.tables import audit_log, governance_state, phase_history
 from governance.store.upsert import upsert
+from schemas.errors import Refused
 from schemas.governance import Phase
 from schemas.wire import iso
 
@@ -23,7 +25,8 @@ from schemas.wire import iso
 class StoredState:
     """The state's row as it is, and as this service last wrote it.
 
-    The two differ only when somebody changed the row by SQL; ``found`` may then hold anything.
+    The two differ only when somebody changed the row by SQL; ``found`` may then hold anything,
+    and nothing where the row was deleted.
     """
 
     found: dict[str, Any]
@@ -42,25 +45,50 @@ class AutonomyShelf:
         self._connection = connection
 
     def is_there(self) -> bool:
-        """Whether the state was ever created."""
-        return self._connection.execute(select(governance_state.c.id)).first() is not None
+        """Whether the state was ever created; a row that SQL deleted since is put back soon."""
+        present = self._connection.execute(select(governance_state.c.id)).first()
+        return present is not None or self._told() is not None
 
     def load(self) -> Autonomy:
         """Return the state.
 
-        A row that SQL made unreadable is passed over for the last state that we wrote; the
-        watch on such changes restores the row soon.
+        A row that SQL deleted, made unreadable or raised is passed over for the last state that
+        we wrote; the watch on such changes restores the row soon.
         """
         stored = self.stored()
+        written = read_autonomy(stored.written)
         try:
-            return read_autonomy(stored.found)
-        except (ValueError, TypeError):
-            return read_autonomy(stored.written)
+            found = read_autonomy(stored.found)
+            check_lowers(written, found)
+        except (ValueError, TypeError, Refused):
+            return written
+        return found
 
     def stored(self) -> StoredState:
-        """Return the row as found, beside what was written."""
-        row = self._connection.execute(select(governance_state)).mappings().one()
-        return StoredState(found=_fields(row), written=json.loads(row["sealed"] or "{}"))
+        """Return the row as found, beside what was written.
+
+        Where SQL took that away too (the row was deleted, or replaced by one without a seal),
+        it is what the audit log told last.
+        """
+        row = self._connection.execute(select(governance_state)).mappings().first()
+        written = _unsealed(row["sealed"]) if row else None
+        if written is None:
+            told = self._told()
+            written = _written(told) if told else {}
+        return StoredState(found=_fields(row) if row else {}, written=written)
+
+    def _told(self) -> Autonomy | None:
+        """Return the state that the audit log told last; None before it told any."""
+        snapshots = (
+            select(audit_log.c.after)
+            .where(audit_log.c.after.contains('"autonomyEpoch":'))
+            .order_by(audit_log.c.seq.desc())
+        )
+        for text in self._connection.execute(snapshots).scalars():
+            told = _read_facts(text)
+            if told is not None:
+                return told
+        return None
 
     def save(self, state: Autonomy, now: datetime) -> None:
         """Write *state*; there is only one."""
@@ -121,9 +149,11 @@ def read_autonomy(fields: dict[str, Any]) -> Autonomy:
     """Return the state that *fields* (columns of the row) describe.
 
     Raises:
-        ValueError: a field holds what it cannot mean.
+        ValueError: a field holds what it cannot mean, or there is no row.
         TypeError: a field is of the wrong kind.
     """
+    if not fields:
+        raise ValueError("the row of the state was deleted")
     return Autonomy(
         phase=Phase(fields["current_phase"]),
         phase_start_date=read_moment(fields["phase_start_date"]),
@@ -133,6 +163,31 @@ def read_autonomy(fields: dict[str, Any]) -> Autonomy:
         last_report_date=_maybe(fields["last_report_date"]),
         last_expansion_date=_maybe(fields["last_expansion_date"]),
     )
+
+
+def _read_facts(text: str) -> Autonomy | None:
+    """Return the state that a snapshot in the audit log tells, or None where it tells none."""
+    try:
+        told = json.loads(text)
+        return Autonomy(
+            phase=Phase(told["phase"]),
+            phase_start_date=read_moment(told["phaseStartDate"]),
+            command_whitelist=tuple(told["commandWhitelist"]),
+            paused_command_types=tuple(told["pausedCommandTypes"]),
+            epoch=int(told["autonomyEpoch"]),
+        )
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def _unsealed(seal: str | None) -> dict[str, Any] | None:
+    """Return the columns as we last wrote them, or None where *seal* does not say."""
+    try:
+        fields = json.loads(seal or "")
+        read_autonomy(fields)
+    except (ValueError, TypeError, KeyError):
+        return None
+    return dict(fields)
 
 
 def _fields(row: RowMapping) -> dict[str, Any]:

@@ -154,6 +154,72 @@ def test_sql_cannot_raise_autonomy(desk: Desk, sql: Sql, change: str) -> None:
     assert "put back" in alerts(desk)[-1].data.summary
 
 
+RAISES = (
+    "UPDATE governance_state SET current_phase = 'L5', command_whitelist = '[\"ABORT\"]'",
+    "UPDATE governance_state SET paused_command_types = '[]'",
+)
+FORGETS = (
+    "DELETE FROM governance_state",
+    "UPDATE governance_state SET sealed = ''",
+    "UPDATE governance_state SET sealed = 'oops', current_phase = 'oops'",
+    "DELETE FROM governance_state; INSERT INTO governance_state (id, current_phase,"
+    " phase_start_date) VALUES (1, 'L5', '2020-01-01 00:00:00')",
+)
+
+
+@pytest.mark.parametrize("change", [*RAISES, *FORGETS])
+def test_what_sql_raises_or_takes_away_is_never_shown_as_the_state(
+    desk: Desk, sql: Sql, change: str
+) -> None:
+    """Whoever asks before the change is put back is told the state as it was last written."""
+    handlers.apply_action(desk, trip())
+    before = handlers.show_state(desk)
+    sql(change)
+    assert handlers.show_state(desk) == before
+
+
+@pytest.mark.parametrize("change", FORGETS)
+def test_a_state_that_sql_took_away_is_put_back_as_the_audit_log_told_it(
+    desk: Desk, sql: Sql, change: str
+) -> None:
+    """Without a row, or without its seal, the last act that changed autonomy tells the state."""
+    handlers.apply_action(desk, trip())
+    before = handlers.show_state(desk)
+    sql(change)
+    handlers.adopt_sql_changes(desk)
+    assert handlers.show_state(desk) == before
+    assert handlers.verify_audit(desk).intact
+    assert handlers.adopt_sql_changes(desk) == Found()
+
+
+@pytest.mark.parametrize("change", FORGETS)
+def test_autonomy_is_lowered_whatever_sql_did_to_the_state(
+    desk: Desk, sql: Sql, change: str
+) -> None:
+    """The kill switch, a rollback and a trip need no row that is in order."""
+    promote(desk, Phase.L4, "SET_POWER")
+    sql(change)
+    handlers.pull_kill_switch(desk, reason="fire", by="anna")
+    assert handlers.show_state(desk).current_phase is Phase.L3
+    sql(change)
+    handlers.roll_back(desk, Phase.L3, reason="fire", by="anna")
+    sql(change)
+    handlers.apply_action(desk, trip())
+    assert "SET_POWER" in handlers.show_state(desk).paused_command_types
+
+
+@pytest.mark.parametrize("change", FORGETS)
+def test_a_start_without_the_states_row_keeps_what_people_made(
+    desk: Desk, sql: Sql, change: str
+) -> None:
+    """It is no first start: rules, epoch and what is paused stay as they were."""
+    handlers.apply_action(desk, trip())
+    before, rules = handlers.show_state(desk), handlers.list_rules(desk)
+    sql(change)
+    assert not handlers.create(desk)
+    assert (handlers.show_state(desk), handlers.list_rules(desk)) == (before, rules)
+
+
 def test_a_trip_is_never_built_on_a_change_that_nobody_wrote_down(desk: Desk, sql: Sql) -> None:
     """A trip right after the SQL takes the change over first: two acts, two epochs."""
     promote(desk, Phase.L4, "SET_POWER")
