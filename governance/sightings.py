@@ -45,11 +45,15 @@ class ChainWatch:
         self._head: Checkpoint | None = None
         self._anew_at: datetime | None = None
 
-    def verify(self, unit: Unit, now: datetime) -> ChainReport:
-        """Return whether the audit log that *unit* sees is as it was written."""
+    def verify(self, unit: Unit, now: datetime, *, lasting: bool = True) -> ChainReport:
+        """Return whether the audit log that *unit* sees is as it was written.
+
+        What is not *lasting* may yet be undone, and its head is not remembered: the row that
+        takes its number later would read as one that was changed.
+        """
         with self.turn:
             report = self._continued(unit, now) or self._anew(unit, now)
-            if report.intact:
+            if report.intact and lasting:
                 self._head = Checkpoint(report.head_seq, report.head_hash)
             return report
 

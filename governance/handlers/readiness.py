@@ -99,7 +99,7 @@ def assessed_now(desk: Desk) -> Assessment:
     recent = desk.measure(now - MONTH, now)
     phase_long = desk.measure(*incident_period(phase_start, now))
     with desk.chain.turn, desk.store.reading() as unit:
-        chain = desk.chain.verify(unit, now)
+        chain = desk.chain.verify(unit, now, lasting=not desk.store.is_writing)
     with desk.store.reading() as unit:
         state, newest = unit.autonomy.load(), unit.rules.newest_of_all().values()
         live = [version.rule for version in newest if version.rule and version.rule.enabled]

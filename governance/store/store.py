@@ -167,6 +167,11 @@ class Store:
             if self._file:
                 move_pages(connection, self._file)
 
+    @property
+    def is_writing(self) -> bool:
+        """Whether this thread is in `writing`: what `reading` gives it may yet be undone."""
+        return self._joined() is not None
+
     def _joined(self) -> Unit | None:
         """Return the unit that this thread is writing in, or None."""
         found: Unit | None = getattr(self._present, "unit", None)

@@ -14,9 +14,16 @@ import pytest
 
 from governance import handlers
 from governance.audit import Act
+from governance.checklist import ItemPatch
 from governance.desk import Desk
 from governance.handlers.joint_acts import rehearse
-from governance.handlers.wishes import ResolveEvent, ResumeType, read_wish, wish_to_lift
+from governance.handlers.wishes import (
+    ResolveEvent,
+    ResumeType,
+    read_wish,
+    wish_to_change,
+    wish_to_lift,
+)
 from governance.joint_acts import JointStatus, Signer
 from governance.ladder_watch import LadderWatch
 from governance.store import Store
@@ -66,6 +73,20 @@ def test_the_last_signature_and_what_it_carries_are_one(desk: Desk, wish: Resolv
     ]
     assert handlers.verify_audit(desk).intact
     assert handlers.explain_event(desk, wish.event_id).resolved_by == "olga, anna"
+
+
+def audit_details(desk: Desk) -> str:
+    """Return what the checklist says of the audit log."""
+    return next(e.details for e in handlers.list_checklist(desk) if e.check == "audit_chain")
+
+
+def test_an_audit_log_is_whole_although_a_joint_act_was_tried_and_undone(desk: Desk) -> None:
+    """The row that the trial wrote is gone, and its number belongs to another one by now."""
+    item = handlers.list_checklist(desk)[0]
+    handlers.sign_wish(desk, wish_to_change(desk, item.name, ItemPatch(weight=4)), OLGA)
+
+    assert acts(desk)[-1] == Act.JOINT_ACT_ASKED
+    assert audit_details(desk) == f"the chain of {len(acts(desk))} audit rows verifies"
 
 
 def test_of_fifty_who_countersign_at_once_one_does(desk: Desk, wish: ResolveEvent) -> None:
