@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from governance.desk import Desk
-from governance.metrics import PeriodMetrics
+from governance.metrics import PeriodMetrics, whole_minutes
 from governance.metrics_history import Comparison, before, compared, history, stretch_of
 from governance.rollups import Step
 from schemas.tallies import OVERALL
@@ -29,13 +29,15 @@ def show_metrics_history(
 
 
 def compare_metrics(desk: Desk, end: datetime, length: timedelta) -> Comparison:
-    """Return the period of *length* that ends at *end*, beside the one before it.
+    """Return the period of *length* that ends with *end*'s minute, beside the one before it.
 
-    Readiness is that of the last assessment in each.
+    Both are made of whole minutes, and none counts in both. Readiness is that of the last
+    assessment in each.
 
     Raises:
         Unavailable: the database does not answer.
     """
+    _, end = whole_minutes(end, end)
     start = end - length
     current, previous = desk.measure(start, end), desk.measure(*before(start, length))
     with desk.store.reading() as unit:

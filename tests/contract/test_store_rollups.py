@@ -154,6 +154,15 @@ def test_months_are_compared(desk: Desk) -> None:
     assert (found.current_readiness, found.previous_readiness) == (5 / 80, None)
 
 
+def test_no_minute_counts_in_both_of_two_periods(desk: Desk) -> None:
+    """Amid a minute, too, one period ends where the other begins."""
+    found = handlers.compare_metrics(desk, NOON + timedelta(seconds=47), 2 * DAY)
+
+    end = NOON + timedelta(minutes=1)
+    periods = [(one.period.start, one.period.end) for one in (found.previous, found.current)]
+    assert periods == [(end - 4 * DAY, end - 2 * DAY), (end - 2 * DAY, end)]
+
+
 def test_a_desk_measures_what_the_database_holds(desk: Desk) -> None:
     """Without a stream beside it, a desk reads what was written."""
     written = fill(desk)
