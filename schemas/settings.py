@@ -16,8 +16,9 @@ from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from dotenv.parser import parse_stream
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from schemas.errors import BadSetting
 from schemas.governance import Phase
@@ -340,14 +341,39 @@ def load_settings(**overrides: Any) -> Settings:
     """Return the settings from the environment, with *overrides* by field name on top.
 
     Raises:
-        BadSetting: a value is wrong; names the variable, not the value if it is a secret.
+        BadSetting: a value is wrong; names the variable, not the value if it is a secret. So it
+            is when a line of ``.env`` cannot be read: what it was to set would be its default.
     """
+    _check_readable(Path(".env"))
     try:
         return Settings(**overrides)
+    except SettingsError as error:
+        named = re.search(r'field "(\w+)"', str(error))
+        field = named[1] if named else "settings"
+        raise BadSetting(variable_of(field), "it is no JSON") from None
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         field = str(first["loc"][0]) if first["loc"] else "settings"
         raise BadSetting(variable_of(field), str(first["msg"])) from None
+
+
+def _check_readable(file: Path) -> None:
+    """Refuse an environment *file* with a line that says nothing.
+
+    Raises:
+        BadSetting: names the first such line, and not what it says: it may be a secret.
+    """
+    try:
+        with file.open(encoding="utf-8") as lines:
+            unread = next((one.original for one in parse_stream(lines) if one.error), None)
+    except (FileNotFoundError, IsADirectoryError):
+        return
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSetting(str(file), f"it cannot be read: {error}") from None
+    if unread is not None:
+        raise BadSetting(
+            str(file), f"line {unread.line} cannot be read: write NAME=value, quotes in pairs"
+        )
 
 
 def variable_of(field: str) -> str:

@@ -74,6 +74,8 @@ def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
         ("GOVERNANCE_WORKER_ID", "a/b"),
         ("GOVERNANCE_FLUSH_MILLISECONDS", "0"),
         ("LOG_LEVEL", "loud"),
+        ("GOVERNANCE_PHASE_WHITELISTS", "SET_POWER"),
+        ("GOVERNANCE_PHASE_WHITELISTS", '{"L9": []}'),
     ],
 )
 def test_a_wrong_setting_is_named(
@@ -84,6 +86,38 @@ def test_a_wrong_setting_is_named(
     with pytest.raises(BadSetting) as refused:
         load_settings()
     assert refused.value.setting == variable
+
+
+@pytest.mark.parametrize(
+    ("written", "place"),
+    [
+        (b'PORT=4010\nGOVERNANCE_AUTH="token\nLOG_LEVEL=info\n', "line 2"),
+        (b"GOVERNANCE_AUTH token\n", "line 1"),
+        (b"\xff\xfeP\0", "utf-8"),
+    ],
+)
+def test_an_environment_file_is_read_as_a_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: bytes, place: str
+) -> None:
+    """A quote that is missing must not leave everybody let in; the line is not repeated."""
+    monkeypatch.chdir(tmp_path)
+    Path(".env").write_bytes(written)
+    with pytest.raises(BadSetting, match=place) as refused:
+        load_settings()
+    assert refused.value.setting == ".env"
+    assert "token" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "written", ["", "# PORT\n\nexport PORT=4010\n", "PORT=4010\nGOVERNANCE_TOKEN='a\nb'\nPROXY\n"]
+)
+def test_whatever_an_environment_file_may_hold_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str
+) -> None:
+    """Comments, blank lines, `export`, values of several lines, and names without one."""
+    monkeypatch.chdir(tmp_path)
+    Path(".env").write_text(written)
+    assert load_settings().port == (4010 if written else 4007)
 
 
 def test_an_override_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
