@@ -10,6 +10,7 @@ import typer
 from cli.desks import migrated_desk, named_desk, standing_desk, user
 from cli.output import AsJson, print_json, print_table
 from embedded.exits import Exit
+from schemas.terminals import printable
 
 if TYPE_CHECKING:
     from governance.handlers import Restored
@@ -116,7 +117,7 @@ def _show_restored(found: Restored) -> None:
     typer.echo(f"restored   {found.backup}, audit log up to {contents.audit.seq}")
     typer.echo(f"kept       {found.kept_aside or 'nothing: there was no database'}")
     typer.echo(f"known from {'; '.join(found.known_from) or 'the backup alone'}")
-    typer.echo(f"lowered    {'; '.join(found.lowered) or 'nothing'}")
+    typer.echo(printable(f"lowered    {'; '.join(found.lowered) or 'nothing'}"))
     typer.echo(f"rules      {', '.join(found.rules_put_back) or 'as in the backup'}")
     typer.echo(f"epoch      {found.autonomy_epoch}; what was approved before counts no more")
     typer.echo(f"audit head {found.audit.seq}:{found.audit.hash}")

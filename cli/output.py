@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from schemas.terminals import printable
+
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")]
 
 Row = Mapping[str, Any]
@@ -46,10 +48,5 @@ def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
-        return _printable(", ".join(map(str, value))) or "none"
-    return "" if value is None else _printable(str(value))
-
-
-def _printable(text: str) -> str:
-    """Return *text* without what would drive a terminal: producers may have written it."""
-    return "".join(letter if letter.isprintable() else "�" for letter in text)
+        return printable(", ".join(map(str, value))) or "none"
+    return "" if value is None else printable(str(value))

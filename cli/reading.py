@@ -9,6 +9,7 @@ import typer
 from cli.output import AsJson, print_json, print_table
 from cli.places import api_of
 from schemas.settings import load_settings
+from schemas.terminals import printable
 
 Url = Annotated[
     str | None, typer.Option(help="The API's address, if it is not the one of this folder.")
@@ -33,7 +34,7 @@ def state(url: Url = None, as_json: AsJson = False) -> None:
         ("paused", ", ".join(found["pausedCommandTypes"]) or "none"),
         ("epoch", found["autonomyEpoch"]),
     ):
-        typer.echo(f"{name:<10} {value}")
+        typer.echo(printable(f"{name:<10} {value}"))
 
 
 def events(

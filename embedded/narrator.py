@@ -21,6 +21,7 @@ from urllib.request import urlopen
 from embedded.probe import api_address, question
 from schemas.alerts import AlertType
 from schemas.settings import Settings
+from schemas.terminals import printable
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +64,8 @@ def sentence(event: Event) -> str:
     'SET_FAN failed 3 times within 5m: paused (R)'
     """
     rule = event["rule"]
-    return f"{_cause(event)}: {DONE.get(event['action'], event['action'])} ({rule['name']})"
+    done = DONE.get(event["action"], event["action"])
+    return printable(f"{_cause(event)}: {done} ({rule['name']})")
 
 
 def _cause(event: Event) -> str:
@@ -144,7 +146,7 @@ class Narrator:
         if kind == AlertType.BREAKER_TRIPPED:
             self._tell_trip(json.loads(data)["data"]["eventId"])
         elif kind in TELLING:
-            self._say(json.loads(data)["data"]["summary"], self._command_for(kind))
+            self._say(printable(json.loads(data)["data"]["summary"]), self._command_for(kind))
 
     def _tell_trip(self, number: str) -> None:
         event = self._read(f"/api/circuit-breaker/events/{quote(number, safe='')}")

@@ -15,6 +15,7 @@ from governance.checklist import Category
 from governance.events import BreakerEvent
 from governance.report_wire import Report
 from governance.rule_quality import Interval, RuleQuality
+from schemas.terminals import printable
 from schemas.wire import iso
 
 SPECIAL: Final = re.compile(r"([\\`*_\[\]<>#|~&])")
@@ -169,12 +170,14 @@ def minute(moment: datetime) -> str:
 
 
 def plain(text: str) -> str:
-    r"""Return *text* on one line, such that Markdown shows it as it is.
+    r"""Return *text* on one line, such that Markdown shows it as it is and no terminal obeys it.
 
     >>> print(plain("a|b [c](d)"))
     a\|b \[c\](d)
+    >>> print(plain("\x1b[2Jall is well"))
+    �\[2Jall is well
     """
-    return SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    return SPECIAL.sub(r"\\\1", printable(" ".join(text.split())))
 
 
 def _bullets(lines: Iterable[str]) -> str:

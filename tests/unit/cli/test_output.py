@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from cli import reading
 from cli.output import print_table
 
 
@@ -16,3 +17,25 @@ def test_what_others_wrote_does_not_drive_a_terminal(
 
     assert "\x1b" not in (shown := capsys.readouterr().out)
     assert "�[2Jall is well" in shown
+
+
+def test_a_paused_type_does_not_drive_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does it begin a line of its own, which would read as one of ours."""
+    found = {
+        "currentPhase": "L3",
+        "daysSincePhaseStart": 2,
+        "commandWhitelist": [],
+        "pausedCommandTypes": ["\x1b[2Jall is well\nepoch      1"],
+        "autonomyEpoch": 7,
+    }
+    monkeypatch.setattr(reading, "_read", lambda *_: found)
+    reading.state()
+
+    assert capsys.readouterr().out.splitlines() == [
+        "phase      L3, for 2 days",
+        "whitelist  none",
+        "paused     �[2Jall is well�epoch      1",
+        "epoch      7",
+    ]

@@ -34,6 +34,12 @@ def event(rule: str, scope: str, metrics: dict[str, float]) -> dict[str, Any]:
             "SET_FAN failed 3 times within 5m: paused (Repeated Command Failures)",
         ),
         (
+            "Repeated Command Failures",
+            "\x1b[2JSET_FAN",
+            {"failures": 3},
+            "�[2JSET_FAN failed 3 times within 5m: paused (Repeated Command Failures)",
+        ),
+        (
             "High Error Rate",
             "*",
             {"errorRate": 0.0512},
