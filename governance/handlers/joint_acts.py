@@ -115,14 +115,18 @@ def countersign(desk: Desk, act_id: str, wish: Wish[Any], signer: Signer) -> Sig
 
     Raises:
         NotFound: there is no such act; carries near matches.
+        ActClosed: what it is about is no longer there.
         GovernanceError: whatever *wish* is refused with, or `signed` raises.
     """
     now = desk.clock()
+    act = show_joint_act(desk, act_id)
     try:
         with desk.store.writing() as unit:
-            return _sign(desk, unit, unit.joint_acts.require(act_id), wish, signer, now)
+            return _sign(desk, unit, unit.joint_acts.require(act.id), wish, signer, now)
     except GONE as error:
         _void(desk, act_id, str(error))
+        if isinstance(error, NotFound):
+            raise ActClosed(f"{act_id} is void: {error}") from error
         raise
 
 

@@ -1,11 +1,13 @@
 """What operators change by SQL, as the runbook shows: noticed, checked, audited, put in force.
 
 The database is theirs, but autonomy is only lowered that way: a change that would raise it
-takes people whom the API knows, and is put back.
+takes people whom the API knows, and is put back. So it is with rules where it takes two people to
+loosen one: the database knows nobody.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -20,7 +22,9 @@ from governance.rulebook import read_rule
 from governance.store import Unit
 from governance.store.autonomy import read_autonomy
 from governance.store.rules import StoredRule
+from rules.direction import Direction, change
 from schemas.errors import Refused, RuleError
+from schemas.rules import Rule
 
 SQL: Final = "sql"
 """The actor of a change that was made by SQL: the database does not say who."""
@@ -105,11 +109,11 @@ def _changed_rules(unit: Unit) -> list[StoredRule]:
     return [stored for stored in unit.rules.stored() if not stored.is_ours]
 
 
-def _gone(unit: Unit) -> list[str]:
-    """Return the names of rules that are in force and have no row any more."""
+def _gone(unit: Unit) -> list[Rule]:
+    """Return the rules that are in force and have no row any more."""
     names = set(unit.rules.names())
     versions = unit.rules.newest_of_all().values()
-    return [last.name for last in versions if last.rule and last.name not in names]
+    return [last.rule for last in versions if last.rule and last.name not in names]
 
 
 def _adopt_rules(desk: Desk, unit: Unit, now: datetime) -> int:
@@ -117,8 +121,8 @@ def _adopt_rules(desk: Desk, unit: Unit, now: datetime) -> int:
     changed, gone = _changed_rules(unit), _gone(unit)
     for stored in changed:
         _adopt_rule(desk, unit, stored, now)
-    for name in gone:
-        end_rule(desk, unit, name, by=SQL, now=now)
+    for rule in gone:
+        _end_or_put_back(desk, unit, rule, now)
     return len(changed) + len(gone)
 
 
@@ -129,16 +133,45 @@ def _adopt_rule(desk: Desk, unit: Unit, stored: StoredRule, now: datetime) -> No
         rule = read_rule(stored.fields)
         if rule.name != name:
             raise RuleError("a name neither begins nor ends with a space", field="name")
+        _check_one_is_enough(desk, unit, name, rule)
         put_rule(desk, unit, rule, by=SQL, now=now)
-    except RuleError as error:
-        _report(unit, name, stored, problem=str(error), now=now)
+    except (RuleError, Refused) as error:
+        unit.rules.report(name, str(error), now)
+        _tell(unit, name, stored.fields, problem=str(error), now=now)
 
 
-def _report(unit: Unit, name: str, stored: StoredRule, *, problem: str, now: datetime) -> None:
-    """Say on the rule, in the audit log and by alert why it cannot go live."""
-    unit.rules.report(name, problem, now)
+def _end_or_put_back(desk: Desk, unit: Unit, rule: Rule, now: datetime) -> None:
+    """End a rule whose row was deleted, or write its row again where that takes two people."""
+    try:
+        _check_one_is_enough(desk, unit, rule.name, None)
+        end_rule(desk, unit, rule.name, by=SQL, now=now)
+    except Refused as error:
+        put_rule(desk, unit, rule, by=SQL, now=now)
+        _tell(unit, rule.name, {}, problem=f"put back: {error}", now=now)
+
+
+def _check_one_is_enough(desk: Desk, unit: Unit, name: str, rule: Rule | None) -> None:
+    """Check that *rule* (None: deleted) loosens nothing, or that nobody need agree to that.
+
+    Raises:
+        Refused: it takes two people.
+    """
+    last = unit.rules.newest(name)
+    found = change(last.rule if last else None, rule)
+    if desk.settings.takes_two and found.direction is Direction.LOOSER:
+        why = "; ".join(found.reasons)
+        raise Refused(
+            f"changed by SQL so that it takes two people ({why})",
+            allowed_when="ask for it over HTTP, where a second person can sign",
+        )
+
+
+def _tell(
+    unit: Unit, name: str, fields: Mapping[str, object], *, problem: str, now: datetime
+) -> None:
+    """Say in the audit log and by alert why what SQL made of a rule is not in force."""
     row = unit.audit.append(
-        Act.RULE_INVALID, name, actor=SQL, at=now, after={**stored.fields, "problem": problem}
+        Act.RULE_INVALID, name, actor=SQL, at=now, after={**fields, "problem": problem}
     )
     epoch = unit.autonomy.load().epoch
     alert = alerts.rule_invalid(name, problem, cause=row.hash[:32], epoch=epoch, at=now)

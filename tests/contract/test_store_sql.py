@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,10 +17,11 @@ from governance.desk import Desk
 from governance.handlers.sql_changes import Found
 from schemas.alerts import AlertType
 from schemas.governance import Phase
+from schemas.rules import Rule
 from tests.contract.test_store_people import promote
 from tests.contract.test_store_rules import told
 from tests.contract.test_store_trips import alerts, states
-from tests.desks import NOON, at, desk_at, trip
+from tests.desks import NOON, at, desk_at, settings_for, trip
 
 INSERT = """
 INSERT INTO circuit_breaker_rules (name, enabled, condition, "window", action, alert_severity)
@@ -49,6 +51,12 @@ def sql(database_url: str, desk: Desk) -> Iterator[Sql]:
     else:
         with psycopg.connect(database_url.replace("+psycopg", ""), autocommit=True) as server:
             yield lambda statement: server.execute(statement.encode()).close()
+
+
+@pytest.fixture
+def known(desk: Desk) -> Desk:
+    """Return the desk of a service that knows people, where grave acts take two."""
+    return replace(desk, settings=settings_for(auth="token"))
 
 
 def test_nothing_changed_is_nothing_found(desk: Desk) -> None:
@@ -113,6 +121,53 @@ def test_a_deleted_row_ends_its_rule(desk: Desk, sql: Sql) -> None:
     assert told(desk)[-1].rule is None
     assert len(handlers.list_rule_versions(desk, "High Rollback Rate")) == 2
     assert handlers.adopt_sql_changes(desk) == Found()
+
+
+LOOSENS = (
+    "UPDATE circuit_breaker_rules SET condition = 'errorRate > 0.5' WHERE name = 'High Error Rate'",
+    "UPDATE circuit_breaker_rules SET enabled = 0 WHERE name = 'High Error Rate'",
+    "DELETE FROM circuit_breaker_rules WHERE name = 'High Error Rate'",
+    "UPDATE circuit_breaker_rules SET name = 'Another Name' WHERE name = 'High Error Rate'",
+)
+
+
+def in_force(desk: Desk, name: str) -> Rule:
+    """Return the rule that the judges have by that name."""
+    rule = handlers.list_rule_versions(desk, name)[0].rule
+    assert rule is not None
+    return rule
+
+
+@pytest.mark.parametrize("change", LOOSENS)
+def test_sql_loosens_no_rule_where_that_takes_two_people(
+    known: Desk, sql: Sql, change: str
+) -> None:
+    """The database knows nobody: what was in force stays so, and people are told why."""
+    before = in_force(known, "High Error Rate")
+    sql(change)
+    assert handlers.adopt_sql_changes(known).rules > 0
+    assert in_force(known, "High Error Rate") == before
+    told_why = [one.data.summary for one in alerts(known) if one.type is AlertType.RULE_INVALID]
+    assert "takes two people" in told_why[-1]
+    assert handlers.show_rule(known, "High Error Rate").enabled or "enabled" in change
+    assert handlers.verify_audit(known).intact
+    assert handlers.adopt_sql_changes(known) == Found()
+
+
+def test_sql_tightens_a_rule_and_takes_back_what_it_loosened(known: Desk, sql: Sql) -> None:
+    """One is enough for what lowers; a row that reads as before is in order again."""
+    row = "UPDATE circuit_breaker_rules SET condition = '{}' WHERE name = 'High Error Rate'"
+    sql(row.format("errorRate > 0.5"))
+    handlers.adopt_sql_changes(known)
+    problem = handlers.show_rule(known, "High Error Rate").problem
+    assert problem is not None
+    assert "ask for it over HTTP" in problem
+    sql(row.format("errorRate > 0.05"))
+    handlers.adopt_sql_changes(known)
+    assert handlers.show_rule(known, "High Error Rate").problem is None
+    sql(row.format("errorRate > 0.02"))
+    handlers.adopt_sql_changes(known)
+    assert in_force(known, "High Error Rate").condition == "errorRate > 0.02"
 
 
 def test_the_runbooks_rollback_is_put_in_force(desk: Desk, sql: Sql) -> None:

@@ -199,8 +199,20 @@ def test_all_that_the_kill_switch_paused_is_resumed_by_two_signatures(
     sign(guarded, act, anna)
 
     assert guarded.get(STATE, headers=olga).json()["pausedCommandTypes"] == []
-    assert code(sign(guarded, one, ben)) == (404, "not_found")
+    assert code(sign(guarded, one, ben)) == (409, "act_closed")
     assert guarded.get(f"{ACTS}/{one}", headers=ben).json()["status"] == "voided"
+
+
+def test_a_role_that_is_named_must_be_held(
+    guarded: TestClient, bearer: Bearer, olga: Person
+) -> None:
+    """Also where the act takes any second person, whose role is not asked for."""
+    ops = bearer("otto", Role.OPS_LEAD)
+    path = f"{ACTS}/{waiting(guarded.patch(RULE, headers=olga, json=LOOSER))}/countersign"
+    named = guarded.post(path, headers=ops, json={"approvedBy": "tech-lead"})
+
+    assert code(named) == (403, "role_not_held")
+    assert guarded.post(path, headers=ops, json={"approvedBy": "ops-lead"}).json()["carried"]
 
 
 def test_an_act_is_withdrawn_by_who_asked_or_by_a_lead(
