@@ -119,9 +119,14 @@ class NewRule(Rule):
     @field_validator("name")
     @classmethod
     def _addressable(cls, name: str) -> str:
-        """Refuse what no address can hold: folders to a client, and what cannot be seen."""
+        """Refuse what no address can hold: folders to a client, and what cannot be seen.
+
+        So are the addresses below ``rules`` that show something else.
+        """
         if name in (".", "..") or not name.isprintable():
             raise ValueError(f"{name!r} cannot stand in an address")
+        if name == "enabled" or name.endswith(("/stats", "/decision")):
+            raise ValueError(f"{name!r} is an address of its own; choose another name")
         return name
 
     def rule(self) -> Rule:

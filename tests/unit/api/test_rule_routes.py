@@ -143,12 +143,13 @@ def test_a_rule_can_be_added_changed_and_deleted(client: TestClient) -> None:
     assert client.delete(where).status_code == 404
 
 
-@pytest.mark.parametrize("name", ["a/b", "50 % más", "?x=1#y", "...", "enabled"])
+@pytest.mark.parametrize("name", ["a/b", "50 % más", "?x=1#y", "...", "Enabled"])
 def test_any_name_can_stand_in_an_address(client: TestClient, name: str) -> None:
     """Whatever a rule is called, its URL-encoded name reaches it."""
     where = client.post(RULES, json={**NEW, "name": name}).headers["Location"]
 
     assert client.patch(where, json={"enabled": False}).json()["name"] == name
+    assert client.get(where).json()["name"] == name
 
 
 def test_a_name_is_taken_once(client: TestClient) -> None:
@@ -166,6 +167,9 @@ def test_a_name_is_taken_once(client: TestClient) -> None:
         ({"name": ""}, 422, "name"),
         ({"name": ".."}, 422, "name"),
         ({"name": "a\nb"}, 422, "name"),
+        ({"name": "enabled"}, 422, "name"),
+        ({"name": "a/stats"}, 422, "name"),
+        ({"name": "a/decision"}, 422, "name"),
         ({"condition": "errorRate >"}, 422, "condition"),
         ({"groupBy": "planet"}, 422, "groupBy"),
     ],
