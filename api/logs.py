@@ -17,6 +17,7 @@ import structlog
 from structlog.typing import EventDict, Processor
 
 from api.log_file import LogFile, settle
+from schemas.places import place_of
 from schemas.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -43,9 +44,14 @@ an end, we say ourselves.
 
 
 def start_logs(settings: Settings) -> None:
-    """Send the whole process's log to the file of *settings*, and to a terminal if there is one."""
+    """Send the whole process's log to the file of *settings*, and to a terminal if there is one.
+
+    Raises:
+        BadSetting: the log file cannot be where it is set to be; the log is as it was.
+    """
     problem = _settle(settings)
-    handlers: list[logging.Handler] = [_file_handler(settings.log_file)]
+    with place_of("GOVERNANCE_LOG_FILE", settings.log_file):
+        handlers: list[logging.Handler] = [_file_handler(settings.log_file)]
     if sys.stderr.isatty():
         handlers.append(_terminal_handler())
     logging.basicConfig(handlers=handlers, force=True)

@@ -28,6 +28,7 @@ from api.logs import start_logs
 from api.signals import expect_signals
 from governance.service import StateService
 from schemas.errors import BadSetting
+from schemas.places import place_of
 from schemas.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -43,7 +44,8 @@ def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, then finish what is in flight and return.
 
     Raises:
-        BadSetting: the settings are not safe to serve, or the port is taken.
+        BadSetting: the settings are not safe to serve, the port is taken, or the log or the PID
+            file cannot be where they are set to be.
         Unavailable: the database does not answer.
     """
     settings.check_safe()
@@ -129,12 +131,20 @@ def listening(settings: Settings) -> Iterator[socket.socket]:
 
 @contextmanager
 def pid_file(path: Path) -> Iterator[None]:
-    """Hold the process's id in *path*, for the runbook's ``kill -USR1 $(cat governance.pid)``."""
-    path.write_text(f"{os.getpid()}\n")
+    """Hold the process's id in *path*, for the runbook's ``kill -USR1 $(cat governance.pid)``.
+
+    Raises:
+        BadSetting: nothing can be written there; what is there stays.
+    """
+    with place_of("GOVERNANCE_PID_FILE", path):
+        file = path.open("w", encoding="utf-8")
     try:
+        with file:
+            file.write(f"{os.getpid()}\n")
         yield
     finally:
-        path.unlink(missing_ok=True)
+        if path.is_file():  # and not /dev/null, which is everybody's
+            path.unlink(missing_ok=True)
 
 
 def _set_aside() -> None:

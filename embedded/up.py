@@ -33,6 +33,7 @@ from embedded.screen import Screen
 from embedded.signals import handled_by, interrupted
 from embedded.vacancy import check_ports
 from schemas.errors import BadSetting, Unavailable
+from schemas.places import place_of
 from schemas.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -99,6 +100,7 @@ class Up:
     def _start(self) -> None:
         """Bring everything up, part by part."""
         check_ports(self._settings)
+        check_logs(self._settings)
         servers = self._start_kafka()
         with self._screen.step("Topics", "looking") as step:
             created = provision(self._settings, servers)
@@ -299,6 +301,18 @@ PLACES: Final = (
     ("Metrics", "/metrics"),
 )
 """What to look at first."""
+
+
+def check_logs(settings: Settings) -> None:
+    """See that the children's logs can be written.
+
+    Raises:
+        BadSetting: they cannot; Kafka need not be started to find that out.
+    """
+    path = settings.log_folder / "api.log"
+    with place_of("GOVERNANCE_LOG_FILE", path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.open("ab").close()
 
 
 def _is_judging(ready: dict[str, object] | None) -> bool:

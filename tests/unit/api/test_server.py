@@ -208,3 +208,57 @@ def test_the_pid_file_goes_whatever_happens(tmp_path: Path) -> None:
         assert path.read_text().strip() == str(os.getpid())
         raise ZeroDivisionError
     assert not path.exists()
+
+
+def test_a_full_disk_is_not_a_wrong_setting(tmp_path: Path) -> None:
+    """A full disk is no fault of the setting, and leaves no file behind."""
+    path = tmp_path / "governance.pid"
+    path.symlink_to("/dev/full")
+
+    with pytest.raises(OSError, match="No space left"), pid_file(path):
+        pass
+    path.unlink()
+
+
+def test_a_device_is_no_file_to_remove(tmp_path: Path) -> None:
+    """`/dev/null` as the PID file means none, and is there afterwards."""
+    path = tmp_path / "governance.pid"
+    path.symlink_to("/dev/null")
+
+    with pid_file(path):
+        pass
+    assert path.is_symlink()
+
+
+@pytest.mark.parametrize(
+    ("field", "place", "fault"),
+    [
+        ("pid_file", "folder", "it is a folder"),
+        ("pid_file", "absent/governance.pid", "its folder is not there"),
+        ("pid_file", "file/governance.pid", "what should be its folder is a file"),
+        ("log_file", "folder", "it is a folder"),
+        ("log_file", "file/governance.log", "what should be its folder is a file"),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_a_wrong_setting(
+    tmp_path: Path, field: str, place: str, fault: str
+) -> None:
+    """The variable is named with what to do; the port is free again, and no file of ours stays."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    settings = Settings(
+        kafka_bootstrap_servers="127.0.0.1:1",
+        port=free_port(),
+        db_path=tmp_path / "governance.db",
+        log_file=tmp_path / "governance.log",
+        pid_file=tmp_path / "governance.pid",
+    ).model_copy(update={field: tmp_path / place})
+
+    with pytest.raises(BadSetting, match=fault) as refused:
+        serve(settings)
+
+    assert refused.value.setting == f"GOVERNANCE_{field.upper()}"
+    assert "name a" in str(refused.value)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
+    with listening(settings):
+        pass

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from embedded.exits import HOPELESS, Exit, exit_of
 from embedded.provision import check_widths, wanted_topics
 from embedded.sending import key_of_bytes
 from embedded.signals import ENDING, interrupted
+from embedded.up import check_logs
 from embedded.vacancy import check_ports, is_free
 from schemas.errors import BadSetting, GovernanceError, NotFound, Unavailable
 from schemas.settings import Settings
@@ -105,3 +107,11 @@ def test_whatever_asks_us_to_end_interrupts(number: signal.Signals) -> None:
 def test_whatever_it_is_has_the_key_that_it_names(value: bytes, key: bytes | None) -> None:
     """A bad record goes where a good one of its type would; one that names nothing anywhere."""
     assert key_of_bytes(value) == key
+
+
+def test_logs_that_cannot_be_written_are_refused_before_anything_starts(tmp_path: Path) -> None:
+    """The setting that chooses their folder is named; where they can be, nothing is said."""
+    (tmp_path / "file").touch()
+    with pytest.raises(BadSetting, match=r"^GOVERNANCE_LOG_FILE: .*file/logs/api\.log"):
+        check_logs(Settings(log_file=tmp_path / "file" / "logs" / "governance.log"))
+    check_logs(Settings(log_file=tmp_path / "logs" / "governance.log"))
