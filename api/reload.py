@@ -10,7 +10,7 @@ import structlog
 
 from api.logs import set_level
 from schemas.errors import BadSetting
-from schemas.settings import Settings, load_settings, variable_of
+from schemas.settings import Settings, load_settings, unknown_here, variable_of
 
 log = structlog.get_logger(__name__)
 
@@ -31,11 +31,18 @@ class Reload:
             return
         waiting = _changed(self._known, fresh) - {"log_level"}
         set_level(fresh.log_level)
+        warn_of_unknown()
         log.info(
             "the settings were read again",
             log_level=fresh.log_level,
             waits_for_a_restart=sorted(map(variable_of, waiting)),
         )
+
+
+def warn_of_unknown() -> None:
+    """Log the name of each variable that looks like a setting and is none."""
+    for variable in unknown_here():
+        log.warning("a variable is no setting", problem=str(variable))
 
 
 def _changed(before: Settings, after: Settings) -> set[str]:

@@ -25,6 +25,7 @@ from fastapi import FastAPI
 from api.app import create_app
 from api.live import Live
 from api.logs import start_logs
+from api.reload import warn_of_unknown
 from api.signals import expect_signals
 from governance.service import StateService
 from schemas.errors import BadSetting
@@ -51,6 +52,7 @@ def serve(settings: Settings) -> None:
     settings.check_safe()
     with listening(settings) as listener, pid_file(settings.pid_file):
         start_logs(settings)
+        warn_of_unknown()
         if threading.current_thread() is threading.main_thread():
             expect_signals()
         service = StateService(settings)

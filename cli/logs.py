@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import time
 
-from schemas.settings import Settings
+from schemas.settings import Settings, unknown_here
+
+log = logging.getLogger(__name__)
 
 TALKATIVE = ("aiokafka", "faust", "mode", "kafka", "asyncio")
 """Libraries that say at level info what only their authors want to know."""
@@ -23,3 +25,9 @@ def log_to_stderr(settings: Settings) -> None:
     for library in TALKATIVE:
         if settings.log_level != "debug":
             logging.getLogger(library).setLevel(logging.WARNING)
+
+
+def warn_of_unknown() -> None:
+    """Log the name of each variable that looks like a setting and is none."""
+    for variable in unknown_here():
+        log.warning("%s", variable)

@@ -50,7 +50,7 @@ def worker(assume_topics: AssumeTopics = False) -> None:
     More workers share the work; each needs a GOVERNANCE_WORKER_ID of its own. Kafka is the one
     in KAFKA_BOOTSTRAP_SERVERS, else that of the `governance up` that runs in this folder.
     """
-    from cli.logs import log_to_stderr
+    from cli.logs import log_to_stderr, warn_of_unknown
 
     settings = load_settings().check_safe()
     servers = kafka_of(settings)
@@ -62,6 +62,7 @@ def worker(assume_topics: AssumeTopics = False) -> None:
     from streams.worker import run
 
     log_to_stderr(settings)
+    warn_of_unknown()
     run(settings, servers)
 
 

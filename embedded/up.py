@@ -34,7 +34,7 @@ from embedded.signals import handled_by, interrupted
 from embedded.vacancy import check_ports
 from schemas.errors import BadSetting, Unavailable
 from schemas.places import place_of
-from schemas.settings import Settings
+from schemas.settings import Settings, unknown_here
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +99,8 @@ class Up:
 
     def _start(self) -> None:
         """Bring everything up, part by part."""
+        for variable in unknown_here():
+            self._screen.warn(str(variable))
         check_ports(self._settings)
         check_logs(self._settings)
         servers = self._start_kafka()

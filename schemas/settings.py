@@ -1,7 +1,8 @@
 """Every setting: its name, its default, and the error that names it when it is wrong.
 
 Read from the environment as ``GOVERNANCE_NAME`` (and from ``.env``); a few plain names that
-installations already use are honoured too. A wrong value stops the start, naming the setting.
+installations already use are honoured too. A wrong value stops the start, naming the setting; a
+name that nobody knows is warned of, since an older version must start beside newer settings.
 """
 
 from __future__ import annotations
@@ -9,22 +10,29 @@ from __future__ import annotations
 import os
 import re
 import socket
+from collections.abc import Iterable
+from difflib import get_close_matches
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from schemas.errors import BadSetting
 from schemas.governance import Phase
+from schemas.terminals import printable
 
 Name = Annotated[str, Field(min_length=1, max_length=256)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
+
+PREFIX: Final = "GOVERNANCE_"
+"""What every variable of ours begins with; a few have a plain name besides."""
 
 DATABASE: Final = re.compile(
     r"sqlite:///.*"
@@ -55,7 +63,7 @@ class Settings(BaseSettings):
     """The settings of every process; `load_settings` reads them."""
 
     model_config = SettingsConfigDict(
-        env_prefix="GOVERNANCE_",
+        env_prefix=PREFIX,
         env_ignore_empty=True,  # FOO= in an environment file means: not set
         env_file=".env",
         extra="ignore",
@@ -387,3 +395,48 @@ def variable_of(field: str) -> str:
             names = [str(name) for name in aliases.choices]
             return next((name for name in names if os.environ.get(name)), field)
     return field if field.isupper() else f"GOVERNANCE_{field.upper()}"
+
+
+class UnknownVariable(NamedTuple):
+    """A variable that looks like one of ours, and sets nothing; its value is not looked at."""
+
+    name: str
+    nearest: str | None
+
+    def __str__(self) -> str:
+        """Return a sentence for people."""
+        meant = f"; did you mean {self.nearest}?" if self.nearest else "; remove it"
+        return f"{self.name} is no setting of this version and does nothing{meant}"
+
+
+def unknown_variables(names: Iterable[str]) -> list[UnknownVariable]:
+    """Return those of *names* that begin as ours do and set nothing, in order, each once.
+
+    >>> print(*unknown_variables(["GOVERNANCE_AUHT", "governance_auth", "GOVERNANCE_HOST", "AUHT"]))
+    GOVERNANCE_AUHT is no setting of this version and does nothing; did you mean GOVERNANCE_AUTH?
+    """
+    known = {name.removeprefix(PREFIX) for name in _prefixed()}
+    ours = {name.upper(): name for name in names if name.upper().startswith(PREFIX)}
+    found = []
+    for upper, name in sorted(ours.items()):
+        bare = upper.removeprefix(PREFIX)
+        if bare not in known:
+            near = get_close_matches(bare, sorted(known), n=1)
+            found.append(UnknownVariable(printable(name), PREFIX + near[0] if near else None))
+    return found
+
+
+def unknown_here() -> list[UnknownVariable]:
+    """Return the unknown variables of the environment and of ``.env``, which can be read."""
+    written = {**dotenv_values(".env", interpolate=False), **os.environ}
+    return unknown_variables(name for name, value in written.items() if value)
+
+
+def _prefixed() -> set[str]:
+    """Return every variable that sets something and begins as ours do."""
+    found = set()
+    for field, settable in Settings.model_fields.items():
+        aliases = settable.validation_alias
+        names = aliases.choices if isinstance(aliases, AliasChoices) else [variable_of(field)]
+        found |= {str(name) for name in names if str(name).startswith(PREFIX)}
+    return found

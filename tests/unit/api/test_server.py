@@ -140,19 +140,24 @@ def test_what_was_answered_before_the_end_is_kept(tmp_path: Path) -> None:
 
 
 def test_settings_are_read_again_unless_they_are_wrong(tmp_path: Path) -> None:
-    """SIGHUP takes over a new log level, says what waits for a restart, and refuses nonsense."""
+    """SIGHUP takes over a new log level, says what waits for a restart, and refuses nonsense.
+
+    A name that sets nothing is warned of.
+    """
     log, settings = tmp_path / "governance.log", tmp_path / ".env"
     port = free_port()
     with _running(tmp_path, port) as process:
         settings.write_text("LOG_LEVEL=warning\nGOVERNANCE_PROPOSAL_DAYS=0\n")
         process.send_signal(signal.SIGHUP)
         refused = _wait_for(log, "the settings were not read again: the old ones stay")
-        settings.write_text("LOG_LEVEL=debug\nGOVERNANCE_PROPOSAL_DAYS=7\n")
+        settings.write_text("LOG_LEVEL=debug\nGOVERNANCE_PROPOSAL_DAYS=7\nGOVERNANCE_AUHT=x\n")
         process.send_signal(signal.SIGHUP)
+        unknown = _wait_for(log, "a variable is no setting")
         taken = _wait_for(log, "the settings were read again")
         assert httpx2.get(f"http://localhost:{port}/health", timeout=60).status_code == 200
 
     assert refused["level"] == "error"
+    assert "GOVERNANCE_AUHT" in unknown["problem"]
     assert "GOVERNANCE_PROPOSAL_DAYS" in refused["problem"]
     assert taken["log_level"] == "debug"
     assert taken["waits_for_a_restart"] == ["GOVERNANCE_PROPOSAL_DAYS"]
@@ -262,3 +267,13 @@ def test_a_file_that_cannot_be_written_is_a_wrong_setting(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
     with listening(settings):
         pass
+
+
+def test_a_mistyped_setting_is_in_the_log_from_the_start(tmp_path: Path) -> None:
+    """Who meant `token` and got `open` reads so, and reads nothing of the value."""
+    (tmp_path / ".env").write_text("GOVERNANCE_AUHT=hidden\n")
+    with _running(tmp_path, free_port()):
+        found = _wait_for(tmp_path / "governance.log", "a variable is no setting")
+
+    assert "did you mean GOVERNANCE_AUTH?" in found["problem"]
+    assert "hidden" not in (tmp_path / "governance.log").read_text()

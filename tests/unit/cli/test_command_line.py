@@ -128,6 +128,49 @@ def test_settings_are_shown_with_their_source(tmp_path: Path) -> None:
     assert kafka["source"] == "environment: KAFKA_BOOTSTRAP_SERVERS"
 
 
+def test_an_unknown_variable_is_shown_without_its_value(tmp_path: Path) -> None:
+    """A mistyped setting is named with the nearest one, to people and to programs."""
+    strays = {"GOVERNANCE_AUHT": "hunter2"}
+    shown = run(tmp_path, "config", "show", **strays)
+    told = run(tmp_path, "config", "show", "--json", **strays)
+
+    assert "Warning: GOVERNANCE_AUHT is no setting" in shown.stdout
+    assert json.loads(told.stdout)["unknown"] == [
+        {"variable": "GOVERNANCE_AUHT", "nearest": "GOVERNANCE_AUTH"}
+    ]
+    assert "hunter2" not in shown.stdout + told.stdout
+
+
+def test_up_tells_of_an_unknown_variable_before_it_starts_anything(
+    tmp_path: Path, api: str
+) -> None:
+    """Whoever watches it start reads that what they set does nothing; here a port is taken."""
+    taken = api.rpartition(":")[2]
+    ended = run(tmp_path, "up", GOVERNANCE_AUHT="hunter2", PORT=taken)
+
+    assert ended.returncode == Exit.SETTING
+    assert "! GOVERNANCE_AUHT is no setting" in ended.stdout
+    assert "hunter2" not in ended.stdout + ended.stderr
+
+
+def test_a_worker_logs_an_unknown_variable(tmp_path: Path) -> None:
+    """It is the first line that needs a look, whether Kafka answers or not."""
+    variables = {"GOVERNANCE_AUHT": "hunter2", "GOVERNANCE_WORKER_METRICS_PORT": "0"}
+    worker = subprocess.Popen(
+        [COMMAND, "worker", "--assume-topics"],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", **variables},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with worker:
+        assert worker.stderr is not None
+        warned = next(line for line in worker.stderr if "WARNING" in line)
+        worker.kill()
+    assert "did you mean GOVERNANCE_AUTH?" in warned
+    assert "hunter2" not in warned
+
+
 def test_bad_lines_are_named_and_nothing_is_sent(tmp_path: Path) -> None:
     """Before a connection is opened the file is known to be good, or every bad line is said."""
     lines = [json.dumps(GOOD), "", json.dumps(GOOD | {"status": "exploded"}), "{"]

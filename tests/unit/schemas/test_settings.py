@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from schemas.errors import BadSetting
-from schemas.settings import Settings, load_settings, variable_of
+from schemas.settings import Settings, load_settings, unknown_here, unknown_variables, variable_of
 
 
 @pytest.fixture(autouse=True)
@@ -210,3 +210,28 @@ def test_every_setting_has_a_variable() -> None:
     assert variable_of("worker_id") == "GOVERNANCE_WORKER_ID"
     assert variable_of("HOST") == "HOST"
     assert all(variable_of(name).isupper() for name in Settings.model_fields)
+
+
+def test_a_mistyped_setting_is_found_with_the_nearest_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the environment and in .env, in any case; nothing of the value is told."""
+    monkeypatch.setenv("GOVERNANCE_AUHT", "a secret")
+    Path(".env").write_text("governance_worker_tokne='a secret'\nGOVERNANCE_ZZZ=a\nOTHER=b\n")
+    assert load_settings().auth == "open"
+    assert unknown_here() == [
+        ("GOVERNANCE_AUHT", "GOVERNANCE_AUTH"),
+        ("governance_worker_tokne", "GOVERNANCE_WORKER_TOKEN"),
+        ("GOVERNANCE_ZZZ", None),
+    ]
+    assert "secret" not in "".join(map(str, unknown_here()))
+
+
+def test_what_sets_something_or_is_empty_is_not_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every setting's own name, whatever its case; and what is empty is not set."""
+    assert unknown_variables(variable_of(name).lower() for name in Settings.model_fields) == []
+    monkeypatch.setenv("GOVERNANCE_AUHT", "")
+    assert unknown_here() == []
+
+
+def test_the_name_of_an_unknown_variable_drives_no_terminal() -> None:
+    """A name may hold anything but `=`."""
+    assert "\x1b" not in str(unknown_variables(["GOVERNANCE_\x1b[2J"])[0])
