@@ -140,7 +140,6 @@ class Settings(BaseSettings):
         "simcorp_governance_"
     )
     business_timezone: str = "UTC"
-    business_start: Annotated[int, Field(ge=0, le=23)] = 9
     business_end: Annotated[int, Field(ge=1, le=24)] = 17
     cycle_timezone: str = Field(
         default="UTC", description="In which the weekly cycle's hour is meant."

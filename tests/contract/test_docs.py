@@ -110,6 +110,14 @@ def test_every_setting_is_documented_with_its_default() -> None:
     assert set(shown) <= known
 
 
+def test_every_setting_does_something() -> None:
+    """Each is read by the code: what can be set and changes nothing would be a promise broken."""
+    packages = ("schemas", "streams", "governance", "api", "cli", "embedded")
+    code = "\n".join(read(str(path)) for name in packages for path in (ROOT / name).rglob("*.py"))
+    unread = [field for field in Settings.model_fields if not re.search(rf"\.{field}\b", code)]
+    assert not unread
+
+
 def settings_row(field: str) -> str:
     """Return how the row of a setting begins: its variables, and its default."""
     names = " or ".join(f"`{name}`" for name in reversed(variables_of(field)))
