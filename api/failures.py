@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import FieldProblem, ProblemResponse, problem, problem_of
 from schemas.errors import GovernanceError, NotAuthenticated, TooManyRequests, Unavailable
+from schemas.faults import fault_of
 
 log = structlog.get_logger(__name__)
 
@@ -81,7 +82,7 @@ async def _frameworks(request: Request, error: Exception) -> ProblemResponse:
 
 def _field_problem(fault: Any) -> FieldProblem:
     """Return one fault as the client knows it: ``body.window`` is ``window``."""
-    message = str(fault["msg"]).removeprefix("Value error, ")
+    message = fault_of(fault)
     if fault["type"] == "json_invalid":
         return FieldProblem(field="body", message=f"not JSON: {fault['ctx']['error']}")
     if fault["type"] == "extra_forbidden":

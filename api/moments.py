@@ -45,11 +45,16 @@ def moment_of(edge: datetime | None, name: str) -> datetime | None:
 
 
 def period_of(
-    start: datetime | None, end: datetime | None, *, otherwise: tuple[datetime, datetime]
+    start: datetime | None,
+    end: datetime | None,
+    *,
+    otherwise: tuple[datetime, datetime],
+    names: tuple[str, str] = ("start", "end"),
 ) -> tuple[datetime, datetime]:
     """Return the period that is asked for; an edge left out is *otherwise*'s.
 
-    A period whose start alone is left out is as long as *otherwise*.
+    A period whose start alone is left out is as long as *otherwise*. The edges' *names* are those
+    that the caller knows.
 
     Raises:
         BadRequest: it does not end after it starts.
@@ -57,5 +62,7 @@ def period_of(
     until = end or otherwise[1]
     since = start or until - (otherwise[1] - otherwise[0])
     if since >= until:
-        raise BadRequest("the period must end after it starts", field="start")
+        first, last = names
+        problem = f"the period must end after it starts; write an earlier {first} or a later {last}"
+        raise BadRequest(problem, field=first)
     return since, until

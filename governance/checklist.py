@@ -20,6 +20,7 @@ import yaml
 from pydantic import ConfigDict, Field
 
 from schemas.errors import NotFound
+from schemas.faults import WEB_ADDRESS
 from schemas.governance import Phase
 from schemas.wire import MAX_PROSE, CleanText, Moment, Wire
 
@@ -124,9 +125,7 @@ class NewAttestation(Wire):
     model_config = ConfigDict(extra="forbid")
 
     met: Annotated[bool, Field(strict=True)] = True
-    evidence_url: Annotated[str, Field(pattern=r"^https?://[^\s]+$", max_length=2_048)] | None = (
-        None
-    )
+    evidence_url: Annotated[str, Field(pattern=WEB_ADDRESS, max_length=2_048)] | None = None
     note: Annotated[CleanText, Field(max_length=MAX_PROSE)] | None = None
     expires_at: Moment | None = None
 

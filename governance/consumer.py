@@ -27,6 +27,7 @@ from governance.handlers.insistence import insist
 from governance.kafka_reader import KafkaReader, Pulse
 from schemas.actions import DECISION, BreakerAction
 from schemas.errors import BadRecord
+from schemas.faults import fault_of
 from schemas.rules import Action
 from schemas.topics import BREAKER_ACTIONS
 
@@ -178,7 +179,7 @@ def decode(value: bytes | None) -> Any:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
-        raise BadRecord("invalid", f"{where}: {first['msg']}") from None
+        raise BadRecord("invalid", f"{where}: {fault_of(first)}") from None
     if isinstance(found, BreakerAction):
         _check(found, value or b"")
     return found

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from schemas.errors import RuleError
+from schemas.faults import fault_of
 from schemas.rules import Rule
 from schemas.tallies import STEP
 from schemas.wire import Moment, Wire, to_ms
@@ -50,7 +51,7 @@ def read_rule(fields: dict[str, Any]) -> Rule:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         field = str(first["loc"][0]) if first["loc"] else None
-        raise RuleError(str(first["msg"]), field=field) from None
+        raise RuleError(fault_of(first), field=field) from None
 
 
 def in_force_from(now: datetime, *, lead: int, after: int = 0) -> int:

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
 from schemas.durations import Duration, Window
 from schemas.events import Severity
+from schemas.faults import GROUP_BY
 from schemas.wire import MAX_TEXT, Moment, Wire, without_nul
 
 MAX_CONDITION: Final = 1_024
@@ -21,7 +22,7 @@ RuleName = Annotated[
 Condition = Annotated[
     str, StringConstraints(min_length=1, max_length=MAX_CONDITION), AfterValidator(without_nul)
 ]
-GroupBy = Annotated[str, Field(pattern=r"^(overall|commandType|labels\.[A-Za-z0-9_.-]{1,64})$")]
+GroupBy = Annotated[str, Field(pattern=GROUP_BY)]
 """What a rule keeps one breaker for: everything, each command type, each value of a label."""
 
 

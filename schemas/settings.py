@@ -25,6 +25,7 @@ from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_vali
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from schemas.errors import BadSetting
+from schemas.faults import METRICS_PREFIX, TOPIC_PREFIX, WORKER_GROUP, WORKER_ID, fault_of
 from schemas.governance import Phase
 from schemas.terminals import printable
 
@@ -76,7 +77,7 @@ class Settings(BaseSettings):
         validation_alias=_also("KAFKA_BOOTSTRAP_SERVERS", "KAFKA_BOOTSTRAP_SERVERS"),
         description="Brokers as host:port,...; without it the product starts its own Kafka.",
     )
-    topic_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,100}$")] = "governance."
+    topic_prefix: Annotated[str, Field(pattern=TOPIC_PREFIX)] = "governance."
     replication_factor: Annotated[int, Field(ge=1, le=7)] = 1
     event_partitions: Annotated[int, Field(ge=1, le=256)] = 8
     tally_partitions: Annotated[int, Field(ge=1, le=64)] = 4
@@ -103,9 +104,9 @@ class Settings(BaseSettings):
     worker_id: str = Field(
         default_factory=lambda: f"{socket.gethostname()}-0",
         description="Static member id: unique and stable, host name and slot by default.",
-        pattern=r"^[A-Za-z0-9._-]{1,200}$",
+        pattern=WORKER_ID,
     )
-    worker_group: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")] = "governance"
+    worker_group: Annotated[str, Field(pattern=WORKER_GROUP)] = "governance"
     worker_host: str = "127.0.0.1"
     worker_metrics_port: Annotated[int, Field(ge=0, le=65_535)] = Field(
         default=4008, description="Port of the worker's own /metrics and /health; 0 for a free one."
@@ -136,9 +137,7 @@ class Settings(BaseSettings):
         default=3, description="Frontier age from which the system says that it is blind."
     )
 
-    metrics_prefix: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,60}$")] = (
-        "simcorp_governance_"
-    )
+    metrics_prefix: Annotated[str, Field(pattern=METRICS_PREFIX)] = "simcorp_governance_"
     business_timezone: str = "UTC"
     business_end: Annotated[int, Field(ge=1, le=24)] = 17
     cycle_timezone: str = Field(
@@ -357,11 +356,12 @@ def load_settings(**overrides: Any) -> Settings:
     except SettingsError as error:
         named = re.search(r'field "(\w+)"', str(error))
         field = named[1] if named else "settings"
-        raise BadSetting(variable_of(field), "it is no JSON") from None
+        problem = 'it is no JSON; write it like {"L3+": ["SET_POWER"]}'
+        raise BadSetting(variable_of(field), problem) from None
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         field = str(first["loc"][0]) if first["loc"] else "settings"
-        raise BadSetting(variable_of(field), str(first["msg"])) from None
+        raise BadSetting(variable_of(field), fault_of(first)) from None
 
 
 def _check_readable(file: Path) -> None:

@@ -26,6 +26,7 @@ from schemas.events import (
     SafetyEvent,
     Status,
 )
+from schemas.faults import fault_of
 from schemas.wire import MAX_TEXT
 
 MAX_DETAIL: Final = 512
@@ -229,6 +230,6 @@ def _bad_record(error: ValidationError) -> BadRecord:
         known = ", ".join(Status)
         return BadRecord(Reason.UNKNOWN_STATUS, f"status: must be one of {known}")
     detail = "; ".join(
-        f"{'.'.join(map(str, item['loc'][1:])) or 'record'}: {item['msg']}" for item in found
+        f"{'.'.join(map(str, item['loc'][1:])) or 'record'}: {fault_of(item)}" for item in found
     )
     return BadRecord(Reason.INVALID, detail[:MAX_DETAIL])

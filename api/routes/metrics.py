@@ -73,7 +73,7 @@ def show_metrics_history(
     The last 30 days unless said otherwise. Minutes are kept for 90 days, hours and days for good.
     """
     now, edges = desk.clock(), (moment_of(start, "from"), moment_of(end, "to"))
-    since, until = period_of(*edges, otherwise=(now - MONTH, now))
+    since, until = period_of(*edges, otherwise=(now - MONTH, now), names=("from", "to"))
     wanted = None if step == "auto" else Step(step)
     return handlers.show_metrics_history(desk, since, until, step=wanted, scope=scope)
 

@@ -13,11 +13,12 @@ from api.report_pages import JsonText, MarkdownText, PrintedPage, printed
 from governance import handlers
 from governance.report_text import markdown
 from governance.report_wire import Report
+from schemas.faults import PATH_PART
 
 router = APIRouter(prefix="/api/governance", tags=["Reports"])
 
 ReportId = Annotated[
-    str, Path(description="The report's id, or `latest`.", max_length=256, pattern=r"^[^/]+$")
+    str, Path(description="The report's id, or `latest`.", max_length=256, pattern=PATH_PART)
 ]
 Most = Annotated[int, Query(ge=1, le=100, description="How many reports at most.")]
 

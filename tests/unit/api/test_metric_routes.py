@@ -129,7 +129,7 @@ def test_a_history_has_the_step_that_is_asked_for(
         ({"from": "2026-01-01T00:00:00Z", "step": "minute"}, "step"),
         ({"from": "1970-01-01T00:00:00Z"}, "step"),
         ({"step": "week"}, "step"),
-        ({"from": "2026-12-01T00:00:00Z"}, "start"),
+        ({"from": "2026-12-01T00:00:00Z"}, "from"),
         ({"to": "0001-01-01T00:00:00Z"}, "to"),
     ],
 )
@@ -141,6 +141,15 @@ def test_a_history_that_cannot_be_drawn_is_refused(
 
     assert answer.status_code in (400, 422)
     assert answer.json()["field"] == field
+
+
+def test_a_period_that_ends_too_soon_is_told_in_its_own_names(client: TestClient) -> None:
+    """`from` and `to` here, `start` and `end` where a route calls them so."""
+    for address, first, last in (("history", "from", "to"), ("current", "start", "end")):
+        period = {first: "2026-11-22T00:00:00Z", last: "2026-11-21T00:00:00Z"}
+        answer = client.get(f"/api/metrics/{address}", params=period).json()
+        assert answer["detail"].startswith(f"{first}: ")
+        assert answer["detail"].endswith(f"write an earlier {first} or a later {last}")
 
 
 def test_a_scope_has_a_history_of_its_own(client: TestClient) -> None:

@@ -182,4 +182,5 @@ def test_a_wrong_new_rule_is_not_added(
     answer = client.post(RULES, json={**NEW, **change})
 
     assert (answer.status_code, answer.json()["field"]) == (status, field)
+    assert "pattern" not in answer.json()["detail"]
     assert client.get(RULES).json() == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,25 @@ def test_a_wrong_setting_is_named(
     with pytest.raises(BadSetting) as refused:
         load_settings()
     assert refused.value.setting == variable
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "remedy"),
+    [
+        ("GOVERNANCE_TOPIC_PREFIX", "no blanks", "write 100 or fewer of these: letters"),
+        ("GOVERNANCE_WORKER_ID", "a/b", "write 1 to 200 of these: letters"),
+        ("GOVERNANCE_BUSINESS_TIMEZONE", "Mars", "'Mars' is not a time zone; write one like"),
+        ("GOVERNANCE_WORKER_TOKEN", "short", "write at least 32 characters"),
+        ("GOVERNANCE_PHASE_WHITELISTS", "L3", "it is no JSON; write it like {"),
+    ],
+)
+def test_a_wrong_setting_is_told_with_what_to_write(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, remedy: str
+) -> None:
+    """In words, right after the variable: no pattern, no type of ours."""
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(BadSetting, match=f"^{variable}: {re.escape(remedy)}"):
+        load_settings()
 
 
 @pytest.mark.parametrize(
