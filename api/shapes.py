@@ -79,6 +79,10 @@ class ResolveRequest(Strict):
     incident_id: Name | None = None
 
 
+class AcknowledgeRequest(Strict):
+    """Nothing, or an object without fields: what people find is said when they resolve."""
+
+
 class ReopenRequest(Strict):
     """Why an event waits for people again."""
 

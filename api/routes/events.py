@@ -9,7 +9,7 @@ from fastapi import APIRouter, Body, Response
 from api.asking import AskActor, AskDesk, EventId
 from api.openapi import problems
 from api.pages import Cursor, Limit, page_of_events
-from api.shapes import ReopenRequest, ResolveRequest
+from api.shapes import AcknowledgeRequest, ReopenRequest, ResolveRequest
 from api.signing import MAY_WAIT, AskSigning, waiting
 from governance import handlers
 from governance.events import Answered, BreakerEvent, ExplainedEvent, Resolution
@@ -92,12 +92,21 @@ def resolve_event(
     return waiting(done) if isinstance(done, JointAct) else done
 
 
-@router.post("/{event_id}/acknowledge", responses=problems("not_found", "unavailable"))
-def acknowledge_event(desk: AskDesk, actor: AskActor, event_id: EventId) -> Answered:
+@router.post(
+    "/{event_id}/acknowledge", responses=problems("not_found", "invalid_request", "unavailable")
+)
+def acknowledge_event(
+    desk: AskDesk,
+    actor: AskActor,
+    event_id: EventId,
+    nothing: Annotated[AcknowledgeRequest | None, Body()] = None,
+) -> Answered:
     """Say that somebody looks after a breaker event; it is answered, and not yet resolved.
 
-    The first to say so stands. An acknowledged event is not overdue.
+    The first to say so stands. An acknowledged event is not overdue. The body may be left out, and
+    has no fields: notes are kept when the event is resolved.
     """
+    del nothing  # a field in it was refused
     return handlers.acknowledge_event(desk, event_id, by=actor)
 
 

@@ -47,10 +47,32 @@ def test_reopening_takes_a_reason(client: TestClient, trip: Trip, body: object) 
     assert client.get(f"{EVENTS}/unresolved").json() == []
 
 
-@pytest.mark.parametrize("act", ["acknowledge", "reopen"])
-def test_an_unknown_event_is_not_found(client: TestClient, act: str) -> None:
+@pytest.mark.parametrize("act", ["resolve", "acknowledge"])
+def test_a_field_that_nobody_knows_is_refused(client: TestClient, trip: Trip, act: str) -> None:
+    """What somebody wrote is not dropped while the answer says 200."""
+    event = trip()
+    answer = client.post(f"{EVENTS}/{event}/{act}", json={"remarks": "I look after it"})
+
+    assert (answer.status_code, answer.json()["detail"]) == (422, "remarks: no such field")
+    shown = client.get(f"{EVENTS}/{event}").json()
+    assert (shown["resolved"], shown["acknowledgedAt"]) == (False, None)
+
+
+@pytest.mark.parametrize("body", ["", "{}", "null"])
+def test_an_event_is_acknowledged_with_an_empty_body(
+    client: TestClient, trip: Trip, body: str
+) -> None:
+    """However a client writes that it has nothing to say."""
+    answer = client.post(
+        f"{EVENTS}/{trip()}/acknowledge", content=body, headers={"Content-Type": "application/json"}
+    )
+    assert (answer.status_code, answer.json()["already"]) == (200, False)
+
+
+@pytest.mark.parametrize(("act", "body"), [("acknowledge", {}), ("reopen", {"reason": "why not"})])
+def test_an_unknown_event_is_not_found(client: TestClient, act: str, body: dict[str, str]) -> None:
     """404, whatever is to be done with it."""
-    assert client.post(f"{EVENTS}/none/{act}", json={"reason": "why not"}).status_code == 404
+    assert client.post(f"{EVENTS}/none/{act}", json=body).status_code == 404
 
 
 def test_a_rule_shows_how_good_it_is(client: TestClient, trip: Trip) -> None:
