@@ -44,7 +44,7 @@ KINDS: Final[dict[str, Kind]] = {
     "cross_site": Kind(
         403,
         "A page of another site may not act here",
-        "Act from the console, the CLI or curl; nothing on another site may do it for you.",
+        "Act with curl or a program of yours; no page of another site may do it for you.",
     ),
     "not_authenticated": Kind(
         401,

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from markupsafe import escape
+from starlette.testclient import TestClient
 
 from api.documents import problems_page
 from api.problems import KINDS, problem, problem_of
@@ -39,6 +43,26 @@ def test_every_problem_type_opens_its_page(code: str) -> None:
 
     assert path == "/docs/problems"
     assert f'id="{anchor}"' in problems_page()
+
+
+def test_every_remedy_leads_somewhere(client: TestClient) -> None:
+    """An address that a remedy names is served, and what is not there yet is not named."""
+    assert "unknown_path" in client.get("/nowhere").text
+    for kind in KINDS.values():
+        for address in re.findall(r"`(/[^`]*)`", kind.remedy):
+            assert "unknown_path" not in client.get(address).text, address
+        assert "console" not in kind.remedy
+
+
+def test_the_documents_show_what_the_readme_says(client: TestClient) -> None:
+    """Each address with its parameters is on the page, each body's fields are in the document."""
+    page, document = client.get("/docs").text, client.get("/openapi.json").json()
+    for path, item in document["paths"].items():
+        assert f"<code>{escape(path)}</code>" in page
+        for operation in item.values():
+            for parameter in operation.get("parameters", []):
+                assert f"<code>{parameter['name']}</code>" in page
+    assert "cause" in document["components"]["schemas"]["ResolveRequest"]["properties"]
 
 
 def test_a_problem_speaks_both_dialects() -> None:
