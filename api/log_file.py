@@ -49,7 +49,7 @@ class LogFile(WatchedFileHandler):
             return super()._open()
         except PermissionError:
             path = Path(self.baseFilename)
-            if not _is_free(path):
+            if not path.exists() or not _is_free(path):
                 raise
             path.unlink()
             return super()._open()

@@ -18,6 +18,10 @@ from typing import Any
 import pytest
 
 from api.log_file import LogFile, settle
+from api.logs import start_logs
+from api.server import pid_file
+from schemas.errors import BadSetting
+from schemas.settings import Settings
 from tests.e2e.runbook import blocks
 
 ROTATION = 466
@@ -187,6 +191,20 @@ def test_what_somebody_wrote_is_not_replaced(own_folder: Path) -> None:
     with acting_as_service(), pytest.raises(PermissionError):
         LogFile(log)
     assert log.read_text() == "theirs\n"
+
+
+def test_a_folder_where_we_may_not_write_is_a_wrong_setting(own_folder: Path) -> None:
+    """The log and the PID file are named by their variables, with the right that is missing."""
+    closed = own_folder / "closed"
+    closed.mkdir(mode=0o555)
+    with acting_as_service():
+        with pytest.raises(BadSetting, match=r"^GOVERNANCE_LOG_FILE: .*this user may not write it"):
+            start_logs(Settings(log_file=closed / "governance.log"))
+        with (
+            pytest.raises(BadSetting, match=r"^GOVERNANCE_PID_FILE: .*this user may not write it"),
+            pid_file(closed / "governance.pid"),
+        ):
+            pass
 
 
 @pytest.fixture
