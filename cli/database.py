@@ -154,9 +154,12 @@ def _running(pid_file: Path) -> int | None:
 
     try:
         process = int(pid_file.read_text())
+    except (OSError, ValueError):
+        return None
+    try:
         os.kill(process, 0)
     except PermissionError:
         return process
-    except (OSError, ValueError, OverflowError):
+    except (OSError, OverflowError):
         return None
     return process

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pydantic import ValidationError
 
 from schemas.errors import Unavailable
+from schemas.places import place_of
 from schemas.settings import Settings
 from schemas.wire import Moment, Wire
 
@@ -43,9 +44,11 @@ class RunFile:
 
         Raises:
             Unavailable: another one runs here.
+            BadSetting: nothing can be written in the data folder.
         """
-        self._lock.parent.mkdir(parents=True, exist_ok=True)
-        lock = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o644)
+        with place_of("GOVERNANCE_DATA_DIR", self._lock):
+            self._lock.parent.mkdir(parents=True, exist_ok=True)
+            lock = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             if not _take(lock):
                 raise Unavailable("governance up", self._who())

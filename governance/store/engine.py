@@ -14,6 +14,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from schemas.errors import BadSetting
+from schemas.places import place_of
 
 BUSY: Final = timedelta(seconds=5)
 """How long to wait for another writer before saying that the database is busy."""
@@ -32,7 +33,8 @@ def open_engine(url: str, patience: timedelta = BUSY) -> Engine:
     """Return an engine for *url*; SQLite's folder is made if it is not there.
 
     Raises:
-        BadSetting: *url* asks for an option that PostgreSQL's driver does not know.
+        BadSetting: *url* asks for an option that PostgreSQL's driver does not know, or SQLite's
+            folder cannot be made.
     """
     address = make_url(url)
     if address.get_backend_name() == "sqlite":
@@ -43,7 +45,8 @@ def open_engine(url: str, patience: timedelta = BUSY) -> Engine:
 def _sqlite(address: URL, patience: timedelta) -> Engine:
     """Return an engine for a file."""
     if address.database and address.database != ":memory:":
-        Path(address.database).parent.mkdir(parents=True, exist_ok=True)
+        with place_of("GOVERNANCE_DB_PATH", Path(address.database)):
+            Path(address.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
         address,
         pool_size=READERS,

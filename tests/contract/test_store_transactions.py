@@ -185,6 +185,13 @@ def test_a_lowering_that_waits_is_seen_though_others_write(desk: Desk) -> None:
     assert desk.store.trouble is None
 
 
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    """The database's folder would be below a file."""
+    (tmp_path / "file").touch()
+    with pytest.raises(BadSetting, match=r"^GOVERNANCE_DB_PATH: cannot write"):
+        Store(f"sqlite:///{tmp_path / 'file' / 'var' / 'governance.db'}")
+
+
 def test_an_option_that_nobody_knows_is_named_before_anything_is_asked() -> None:
     """A typing mistake in the address is no damaged database; its values are not repeated."""
     with pytest.raises(BadSetting, match=r'^DATABASE_URL: .*"sslmod"') as refused:

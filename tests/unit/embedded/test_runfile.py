@@ -53,6 +53,15 @@ def test_a_file_that_a_killed_up_left_behind_is_not_believed(settings: Settings)
     assert file.read() is None
 
 
+def test_a_data_folder_that_cannot_be_made_is_named(settings: Settings) -> None:
+    """What should be its folder is a file: the setting says so, and nothing is begun."""
+    (settings.data_dir / "file").touch()
+    wrong = settings.model_copy(update={"data_dir": settings.data_dir / "file" / "var"})
+    refused = pytest.raises(BadSetting, match=r"^GOVERNANCE_DATA_DIR: cannot write")
+    with refused, RunFile(wrong).claimed():
+        raise AssertionError
+
+
 def test_one_up_at_a_time(settings: Settings) -> None:
     """A second one is refused at once, is told of the first, and leaves its file alone."""
     with RunFile(settings).claimed():
