@@ -25,7 +25,12 @@ def question(settings: Settings, address: str, **headers: str) -> Request:
 
 
 def is_served_by(pid: int | None, pid_file: Path) -> bool:
-    """Tell whether the process *pid* has the port; another's may answer there instead."""
+    """Tell whether the process *pid* has the port; another's may answer there instead.
+
+    Where the PID file is set to be a device, which keeps nothing, whoever answers is believed.
+    """
+    if pid_file.exists() and not pid_file.is_file():
+        return True
     try:
         return pid_file.read_text(encoding="utf-8").strip() == str(pid)
     except OSError:

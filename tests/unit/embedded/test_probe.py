@@ -1,0 +1,22 @@
+"""Whose answer it is that comes from our port."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from embedded.probe import is_served_by
+
+
+def test_whose_number_the_pid_file_holds_serves(tmp_path: Path) -> None:
+    """Before it is written, or while it is another's, whoever answers is not ours."""
+    file = tmp_path / "governance.pid"
+    assert not is_served_by(17, file)
+    file.write_text("170\n")
+    assert not is_served_by(17, file)
+    file.write_text("17\n")
+    assert is_served_by(17, file)
+
+
+def test_a_device_keeps_no_number() -> None:
+    """Whoever wants no PID file has an API that starts all the same."""
+    assert is_served_by(17, Path("/dev/null"))
