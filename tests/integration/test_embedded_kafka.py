@@ -110,7 +110,7 @@ def test_brokers_do_not_outlive_their_launcher(tmp_path: Path, end: signal.Signa
     launcher.send_signal(end)
     launcher.wait()
 
-    assert wait_until(lambda: not any(map(is_alive, pids)), seconds=60)
+    assert wait_until(lambda: not any(map(is_alive, pids)), seconds=10)
 
 
 def test_a_broker_that_dies_at_its_start_says_why(tmp_path: Path) -> None:
