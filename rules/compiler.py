@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator as python
 from collections.abc import Callable, Sequence
-from math import isfinite
+from fractions import Fraction
 from typing import Final
 
 from rules.metrics import SEVERITY_METRIC, Metric
@@ -17,6 +17,7 @@ from rules.tree import (
     Not,
     Operator,
     Quoted,
+    Ratio,
     SeverityName,
     start,
 )
@@ -26,7 +27,7 @@ from rules.values import Operand, Reckon, operand, total_of
 from schemas.errors import RuleError
 from schemas.events import Severity
 
-Compare = Callable[[float, float], bool]
+Compare = Callable[[int, int], bool]
 
 _COMPARE: Final[dict[Operator, Compare]] = {
     Operator.GREATER: python.gt,
@@ -109,31 +110,35 @@ def _comparison(node: Comparison) -> Test:
     return _general(left.run, _COMPARE[node.operator], right.run)
 
 
-def _against(metric: Metric, compare: Compare, limit: float) -> Test:
-    """Return the closure of a metric compared with a constant: the usual, and the fastest."""
+def _against(metric: Metric, compare: Compare, limit: Ratio) -> Test:
+    """Return the closure of a metric compared with a constant: the usual, and the fastest.
+
+    ``a / b > p / q`` is ``a * q > p * b``, which whole numbers decide exactly.
+    """
     above = total_of(metric.numerator)
+    p, q = limit
     if metric.denominator is None:
-        return lambda counts, least, window: compare(above(counts), limit)
+        return lambda counts, least, window: compare(above(counts) * q, p)
     below = total_of(metric.denominator)
 
     def test(counts: Sequence[int], least: int, window: int) -> bool | None:
         samples = below(counts)
         if samples < least or not samples:
             return None
-        return compare(above(counts) / samples, limit)
+        return compare(above(counts) * q, p * samples)
 
     return test
 
 
 def _general(left: Reckon, compare: Compare, right: Reckon) -> Test:
-    """Return the closure of any two values compared; a value beyond all floats is unknown."""
+    """Return the closure of any two values compared."""
 
     def test(counts: Sequence[int], least: int, window: int) -> bool | None:
         one = left(counts, least, window)
         other = right(counts, least, window)
-        if one is None or other is None or not (isfinite(one) and isfinite(other)):
+        if one is None or other is None:
             return None
-        return compare(one, other)
+        return compare(one[0] * other[1], other[0] * one[1])
 
     return test
 
@@ -159,8 +164,10 @@ def _check_comparison(node: Comparison, left: Operand, right: Operand) -> None:
 
 def _check_share(node: Node, rate: Operand, other: Operand) -> None:
     """Refuse a constant outside 0..1 against a rate: ``errorRate > 5`` means 5 %."""
-    value = other.constant
-    if rate.unit is not Unit.RATE or value is None or 0 <= value <= 1:
+    if rate.unit is not Unit.RATE or other.constant is None:
+        return
+    value = Fraction(*other.constant)
+    if 0 <= value <= 1:
         return
     raise RuleError(
         f"a rate is between 0 and 1, and {plain(value)} is not",
@@ -188,7 +195,7 @@ def _per_second(frequency: Operand, number: Operand) -> str | None:
     """Return a bare number as the frequency that it was meant as."""
     if frequency.unit is not Unit.FREQUENCY or number.unit is not Unit.NUMBER:
         return None
-    return None if number.constant is None else f"{plain(number.constant)} / 1s"
+    return None if number.constant is None else f"{plain(Fraction(*number.constant))} / 1s"
 
 
 def _named_severity(node: Node) -> Severity:

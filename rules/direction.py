@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from fractions import Fraction
 from typing import Final
 
 from rules.formulas import Atom, Formula, Group, formula_of
@@ -273,7 +274,7 @@ class _Pair:
         return f"{_ALIASES[name]}: {before} → {after}"
 
 
-def _limits(before: Formula | None, after: Formula | None) -> tuple[float, float] | None:
+def _limits(before: Formula | None, after: Formula | None) -> tuple[Fraction, Fraction] | None:
     """Return the old and the new bound if all that changed is that of one bare metric."""
     if isinstance(before, Atom) and isinstance(after, Atom):
         is_bare = before.term.key in METRICS and before.bound != after.bound

@@ -9,12 +9,13 @@
 Two spellings of a comparison are one `Atom`: a term, a bound, and on which sides of the bound it
 holds. ``not`` is pushed down to the atoms, where it turns the sides around; Kleene's truth allows
 that, since unknown stays unknown. Of the arithmetic nothing is solved: a term is the same term
-only where it is reckoned in the same steps, so that it has the very same floats.
+only where it is reckoned in the same steps.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from math import inf
 from typing import Final
 
@@ -49,9 +50,6 @@ _ANYWHERE: Final[Sides] = frozenset({-1, 0, 1})
 
 _OTHER: Final = {Operator.AND: Operator.OR, Operator.OR: Operator.AND}
 
-_ORDINARY: Final = 1e18
-"""A number up to which no sum of a condition's length leaves the floats, counts included."""
-
 
 @dataclass(frozen=True, slots=True)
 class Term:
@@ -76,7 +74,7 @@ class Atom:
 
     term: Term
     sides: Sides
-    bound: float
+    bound: Fraction
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +113,7 @@ def opposite(formula: Formula) -> Formula:
 def _severity(node: Comparison) -> Formula:
     """Return the question for an incident as one for a count above 0, or for several such."""
     asked = [
-        Atom(_metric(SEVERITY_METRIC[severity]), _SIDES[Operator.GREATER], 0.0)
+        Atom(_metric(SEVERITY_METRIC[severity]), _SIDES[Operator.GREATER], Fraction(0))
         for severity in severities(node)
     ]
     return asked[0] if len(asked) == 1 else Group(Operator.OR, tuple(asked))
@@ -126,13 +124,15 @@ def _comparison(node: Comparison) -> Atom:
     sides = _SIDES[node.operator]
     left, right = operand(node.left).constant, operand(node.right).constant
     if right is not None:
-        return Atom(_term(node.left), sides, right)
+        return Atom(_term(node.left), sides, Fraction(*right))
     if left is not None:
-        return Atom(_term(node.right), _mirrored(sides), left)
+        return Atom(_term(node.right), _mirrored(sides), Fraction(*left))
     one, other = _key(node.left), _key(node.right)
     if one > other:
         one, other, sides = other, one, _mirrored(sides)
-    return Atom(_term(node, key=f"{one} <> {other}", low=-1, high=1, is_whole=True), sides, 0.0)
+    return Atom(
+        _term(node, key=f"{one} <> {other}", low=-1, high=1, is_whole=True), sides, Fraction(0)
+    )
 
 
 def _mirrored(sides: Sides) -> Sides:
@@ -177,18 +177,13 @@ def _is_rate(metric: Metric) -> bool:
 
 
 def _is_growing(node: Node) -> bool:
-    """Return whether a value is a count, or a sum of counts and ordinary numbers."""
+    """Return whether a value is a count, or a sum of counts and numbers."""
     if isinstance(node, MetricName):
         return not _is_rate(METRICS[node.metric])
     if isinstance(node, Arithmetic) and node.operator is Operator.PLUS:
-        return all(_is_growing(part) or _is_ordinary(part) for part in (node.left, node.right))
+        parts = (node.left, node.right)
+        return all(_is_growing(part) or operand(part).constant is not None for part in parts)
     return False
-
-
-def _is_ordinary(node: Node) -> bool:
-    """Return whether a value is a number that no sum makes leave the floats."""
-    constant = operand(node).constant
-    return constant is not None and abs(constant) <= _ORDINARY
 
 
 def _key(node: Node) -> str:
@@ -196,7 +191,7 @@ def _key(node: Node) -> str:
     constant = operand(node).constant
     match node:
         case _ if constant is not None:
-            return repr(constant)
+            return str(Fraction(*constant))
         case MetricName():
             return node.metric
         case Negative():

@@ -13,7 +13,6 @@ with what is not the grammar's matter but that of `rules.units`.
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Final
 
 from rules import suggestions
@@ -42,7 +41,7 @@ MAX_HEIGHT: Final = 32
 """Levels that a tree may have: more is no condition that a person can read."""
 
 MAX_DIGITS: Final = 15
-"""Digits before the point of a number: as many as a float keeps exactly."""
+"""Digits before the point of a number: more than any count has."""
 
 _STRENGTH: Final[dict[str, int]] = {
     "or": 1, "and": 2,
@@ -227,7 +226,7 @@ class _Reader:
 
 
 def _number(token: Token) -> Number:
-    """Return the number that *token* holds, ``5%`` as exactly the float 0.05."""
+    """Return exactly the number that *token* holds."""
     digits = token.text.rstrip("%")
     if len(digits.split(".")[0].lstrip("0")) > MAX_DIGITS:
         raise RuleError(
@@ -235,9 +234,11 @@ def _number(token: Token) -> Number:
             f"{MAX_DIGITS} digits before the point",
             position=token.at,
         )
+    whole, _, part = digits.partition(".")
+    above, below = int(whole + part), 10 ** len(part)
     if token.kind == Kind.SHARE:
-        return Number(token.at, float(Decimal(digits).scaleb(-2)), is_share=True)
-    return Number(token.at, float(digits))
+        return Number(token.at, (above, 100 * below), is_share=True)
+    return Number(token.at, (above, below))
 
 
 def _above(at: int, *children: Node) -> int:

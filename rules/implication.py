@@ -114,8 +114,7 @@ class _Line:
 
     def mask(self, atom: Atom) -> int:
         """Return the mask of the values at which *atom* holds."""
-        bound = Fraction(atom.bound)
-        sides = ((point > bound) - (point < bound) for point in self.points)
+        sides = ((point > atom.bound) - (point < atom.bound) for point in self.points)
         return sum(2 << index for index, side in enumerate(sides) if side in atom.sides)
 
 
@@ -124,7 +123,7 @@ def _lines(clauses: Iterable[Clause]) -> dict[Term, _Line]:
     bounds: dict[Term, set[Fraction]] = {}
     for clause in clauses:
         for atom in clause:
-            bounds.setdefault(atom.term, set()).add(Fraction(atom.bound))
+            bounds.setdefault(atom.term, set()).add(atom.bound)
     return {term: _Line(term, tuple(_points(term, cuts))) for term, cuts in bounds.items()}
 
 

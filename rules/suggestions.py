@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+from fractions import Fraction
 from typing import Final
 
 from rules.metrics import METRICS, PREFIX, SEVERITY_NAME
@@ -85,13 +86,13 @@ def for_number(text: str, at: int) -> str | None:
     return f"{whole or 0}.{part}" if part else whole or None
 
 
-def plain(value: float) -> str:
-    """Return *value* without an exponent and without idle zeros.
+def plain(value: float | Fraction) -> str:
+    """Return *value* to twelve places, without an exponent and without idle zeros.
 
     >>> plain(5e-05)
     '0.00005'
     """
-    return f"{value:.12f}".rstrip("0").rstrip(".")
+    return f"{float(value):.12f}".rstrip("0").rstrip(".")
 
 
 def for_name(word: str) -> str | None:

@@ -39,11 +39,15 @@ class Operator(StrEnum):
     OVER = "/"
 
 
+Ratio = tuple[int, int]
+"""A numerator and a denominator above 0, not in lowest terms."""
+
+
 class Number(msgspec.Struct, frozen=True, gc=False):
-    """A number as written; ``5%`` is the share 0.05."""
+    """A number exactly as written; ``5%`` is the share 5/100."""
 
     at: int
-    value: float
+    value: Ratio
     is_share: bool = False
     height: int = 1
 

@@ -7,6 +7,8 @@ import timeit
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
 from random import Random
 from typing import Any
 
@@ -44,23 +46,23 @@ def metric(name: str) -> Said:
     """Return a metric by the formula of the catalogue, reckoned here."""
     row = METRICS[name]
 
-    def worth(facts: Facts) -> float | None:
+    def worth(facts: Facts) -> Fraction | None:
         counts, least = facts
         above = sum(counts[column] for column in row.numerator)
         if row.denominator is None:
-            return above
+            return Fraction(above)
         below = sum(counts[column] for column in row.denominator)
-        return None if below == 0 or below < least else above / below
+        return None if below == 0 or below < least else Fraction(above, below)
 
     return Said(name, worth)
 
 
-def number(value: float) -> Said:
+def number(value: int | Decimal) -> Said:
     """Return a number."""
-    return Said(f"{value}", lambda facts: value)
+    return Said(f"{value:f}", lambda facts: Fraction(value))
 
 
-REACH: dict[str, Callable[[float, float], Any]] = {
+REACH: dict[str, Callable[[Fraction, Fraction], Any]] = {
     "+": lambda a, b: a + b,
     "-": lambda a, b: a - b,
     "*": lambda a, b: a * b,
@@ -87,14 +89,14 @@ def joined(left: Said, sign: str, right: Said) -> Said:
     return Said(f"({left.text} {sign} {right.text})", worth)
 
 
-NUMBERS = (st.integers(0, 1_000) | st.decimals(0, 1_000, places=3).map(float)).map(number)
-SHARES = st.decimals(0, 1, places=3).map(lambda value: number(float(value)))
+NUMBERS = (st.integers(0, 1_000) | st.decimals(0, 1_000, places=3)).map(number)
+SHARES = st.decimals(0, 1, places=3).map(number)
 SPANS = st.sampled_from(
     [
-        Said("window", lambda facts: WINDOW / 1000),
-        Said("90s", lambda facts: 90.0),
-        Said("2m", lambda facts: 120.0),
-        Said("1h", lambda facts: 3600.0),
+        Said("window", lambda facts: Fraction(WINDOW, 1000)),
+        Said("90s", lambda facts: Fraction(90)),
+        Said("2m", lambda facts: Fraction(120)),
+        Said("1h", lambda facts: Fraction(3600)),
     ]
 )
 COUNT_NAMES = [name for name, row in METRICS.items() if row.unit is Unit.COUNT]

@@ -153,11 +153,34 @@ def test_dividing_by_nothing_is_unknown(text: str) -> None:
     assert verdict(text, FAILING) is INSUFFICIENT
 
 
-def test_a_value_beyond_all_numbers_is_unknown() -> None:
-    """What overflows a float says nothing, and raises nothing."""
+def test_a_value_beyond_all_floats_is_compared_all_the_same() -> None:
+    """Values are whole numbers and fractions of them, which know no largest one."""
     product = " * ".join(["999999999999999"] * 25)
 
-    assert verdict(f"failures * {product} > failures", FAILING) is INSUFFICIENT
+    assert verdict(f"failures * {product} > failures", FAILING) is BREACH
+    assert verdict(f"failures * {product} < failures", FAILING) is OK
+
+
+@pytest.mark.parametrize("hundredth", range(101))
+@pytest.mark.parametrize(
+    "written", ["errorRate * 100", "100 * errorRate", "errorRate / 1%", "failures / attempts * 100"]
+)
+def test_a_limit_met_exactly_is_met_however_it_is_reckoned(written: str, hundredth: int) -> None:
+    """7 of 100 is not more than 7 per cent and not less, by any way to write it."""
+    found = counts(failed=hundredth, succeeded=100 - hundredth)
+
+    for text in (f"{written} == {hundredth}", f"errorRate == {hundredth}%"):
+        assert verdict(text, found) is BREACH
+    for text in (f"{written} > {hundredth}", f"{written} < {hundredth}"):
+        assert verdict(text, found) is OK
+
+
+def test_a_limit_is_as_exact_as_it_is_written() -> None:
+    """A third is more than any number of threes behind the point."""
+    found = counts(failed=1, succeeded=2)
+
+    assert verdict(f"errorRate > 0.{'3' * 40}", found) is BREACH
+    assert verdict(f"errorRate < 0.{'3' * 39}4", found) is BREACH
 
 
 @pytest.mark.parametrize(
