@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import Final
 
 from rules.metrics import METRICS, PREFIX, SEVERITY_NAME
+from schemas.durations import likely
 
 LONGEST_WORD: Final = 64
 """Characters of a word beyond which nothing is looked for: near matches take quadratic time."""
@@ -78,11 +79,11 @@ def for_number(text: str, at: int) -> str | None:
     if loose is None:
         return None
     whole, part, exponent = loose[1].replace("_", ""), loose[2] or "", loose[3]
-    unit = re.match(r"\s?(m?s|[smhd])", text[at + loose.end() : at + 40].lower())
     if exponent is not None:
         return plain(float(f"{whole or 0}.{part or 0}e{exponent}"))
-    if unit is not None and whole:
-        return "1s" if unit[1] == "ms" else f"{whole}{unit[1]}"
+    word = re.match(r"[0-9A-Za-z.]*", text[at : at + 40])
+    if word is not None and re.match(r"\s?(ms|[smhd])", text[at + loose.end() :].lower()):
+        return likely(word[0])
     return f"{whole or 0}.{part}" if part else whole or None
 
 

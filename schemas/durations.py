@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from fractions import Fraction
 from typing import Annotated, Final
 
 from pydantic import AfterValidator
@@ -22,6 +23,17 @@ SHORTEST_WINDOW: Final = 5_000
 LONGEST_WINDOW: Final = 7 * UNITS["d"]
 
 _WRITTEN: Final = re.compile(r"([0-9]{1,9})([smhd])", re.ASCII)
+
+_LOOSE: Final = re.compile(
+    r"([0-9]{1,9})(?:\.([0-9]{1,9}))?\s?"
+    r"(ms|milliseconds?|s(?:ec(?:ond)?s?)?|m(?:in(?:ute)?s?)?|h(?:(?:ou)?rs?)?|d(?:ays?)?"
+    r"|w(?:eeks?)?)(?![a-z])\s?",
+    re.ASCII,
+)
+"""A number and a unit as Go, Prometheus, ISO 8601 and people write them, in lower case."""
+
+_SECOND: Final = UNITS["s"]
+_LOOSE_UNITS: Final = {"ms": 1, **UNITS, "w": 7 * UNITS["d"]}
 
 
 def milliseconds(text: str) -> int:
@@ -37,7 +49,7 @@ def milliseconds(text: str) -> int:
     if match is None:
         raise RuleError(
             f"{text!r} is not a duration: write a whole number and one of s, m, h, d",
-            suggestion=_suggestion(text),
+            suggestion=likely(text),
             field=None,
         )
     return int(match[1]) * UNITS[match[2]]
@@ -55,10 +67,27 @@ def written(length: int) -> str:
     return f"{length // 1000}s"
 
 
-def _suggestion(text: str) -> str | None:
-    """Guess what a miswritten duration meant: ``10min`` → ``10m``."""
-    loose = re.match(r"\s*([0-9]{1,9})\s*([smhdSMHD])", text)
-    return f"{loose[1]}{loose[2].lower()}" if loose else None
+def likely(text: str) -> str | None:
+    """Return the duration that a miswritten one means, if it is one to the second.
+
+    >>> likely("10min"), likely("1h30m"), likely("PT1.5H"), likely("500ms")
+    ('10m', '90m', '90m', None)
+    """
+    rest = re.sub(r"^pt?|(?<=d)t", "", text.strip().lower())
+    length, at = Fraction(0), 0
+    for part in _LOOSE.finditer(rest):
+        if part.start() != at:
+            return None
+        length += Fraction(f"{part[1]}.{part[2] or 0}") * _loose_unit(part[3])
+        at = part.end()
+    is_whole = 0 < at == len(rest) and length and length % _SECOND == 0
+    return written(int(length)) if is_whole and length < 10**9 * _SECOND else None
+
+
+def _loose_unit(word: str) -> int:
+    """Return the milliseconds in a unit of whatever spelling."""
+    is_thousandth = word == "ms" or word.startswith("milli")
+    return _LOOSE_UNITS["ms" if is_thousandth else word[0]]
 
 
 def check_duration(text: str) -> str:

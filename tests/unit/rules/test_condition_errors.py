@@ -93,7 +93,8 @@ MISTAKES = [
     ("failures > 1_000", 11, "is not a number", "1000"),
     ("errorRate > 1e-3", 12, "is not a number", "0.001"),
     ("failures / 5min > 1 / 1m", 11, "is not a number", "5m"),
-    ("failures / 500ms > 1 / 1m", 11, "is not a number", "1s"),
+    ("failures / 500ms > 1 / 1m", 11, "is not a number", None),
+    ("failures / 1h30m > 1 / 1m", 11, "is not a number", "90m"),
     ("failures / 5M > 1 / 1m", 11, "is not a number", "5m"),
     ("failures > 1234567890123456", 11, "too large", None),
     # other languages

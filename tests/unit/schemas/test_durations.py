@@ -47,10 +47,34 @@ def test_anything_else_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "meant"), [("10min", "10m"), ("5 seconds", "5s"), ("3H", "3h"), ("ten", None)]
+    ("text", "meant"),
+    [
+        ("10min", "10m"),
+        ("5 seconds", "5s"),
+        ("3H", "3h"),
+        ("1h30m", "90m"),
+        ("1d12h", "36h"),
+        ("2h45m30s", "9930s"),
+        ("1.5h", "90m"),
+        ("1 h 30 min", "90m"),
+        ("90 mins", "90m"),
+        ("2w", "14d"),
+        ("PT10M", "10m"),
+        ("P1DT12H", "36h"),
+        ("5000ms", "5s"),
+        ("500ms", None),
+        ("1500ms", None),
+        ("1.0001s", None),
+        ("10 mints", None),
+        ("5m, or so", None),
+        ("0ms", None),
+        ("ten", None),
+        ("-5m", None),
+        ("٥m", None),
+    ],
 )
 def test_a_miswritten_duration_is_guessed(text: str, meant: str | None) -> None:
-    """A likely meaning is suggested, an unlikely one is not."""
+    """What it means to the second is suggested, and never another length."""
     with pytest.raises(RuleError) as refused:
         milliseconds(text)
     assert refused.value.suggestion == meant
