@@ -25,6 +25,7 @@ from kafka.partitioner.default import murmur2
 from governance.desk import Desk
 from governance.kafka_tail import last_records
 from governance.store.outbox import OutboxRow
+from schemas.alerts import CLOUD_EVENT
 from schemas.errors import Unavailable
 from schemas.topics import ALERTS, RULES, STATE
 
@@ -51,6 +52,9 @@ PRUNE: Final = 600.0
 
 NUMBER: Final = "outboxSeq"
 """The header that carries a row's number."""
+
+_HEADERS: Final = {ALERTS.name: (("content-type", CLOUD_EVENT.encode()),)}
+"""What else a topic's records carry: CloudEvents tells its two modes apart by this header."""
 
 
 class OutboxRelay:
@@ -152,7 +156,7 @@ class OutboxRelay:
             partition=place.partition,
             key=row.key.encode(),
             value=row.value.encode(),
-            headers=[(NUMBER, str(row.seq).encode())],
+            headers=[(NUMBER, str(row.seq).encode()), *_HEADERS.get(row.topic, ())],
         )
 
     def _place(self, producer: Any, row: OutboxRow) -> TopicPartition:

@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import ConfigDict
 
 from schemas.events import Severity
 from schemas.wire import Moment, Wire
+
+CLOUD_EVENT: Final = "application/cloudevents+json; charset=UTF-8"
+"""The ``content-type`` of an alert's record: the structured mode of CloudEvents' Kafka binding."""
 
 
 class AlertType(StrEnum):

@@ -15,11 +15,11 @@ import yaml
 from pydantic import TypeAdapter
 
 from schemas.actions import DECISION
-from schemas.alerts import Alert
+from schemas.alerts import CLOUD_EVENT, Alert
 from schemas.events import EVENT, Reason
 from schemas.governance import STATE_TOPIC
 from schemas.rules import Rule, RulePatch, RuleVersion
-from schemas.topics import TOPICS, Topic
+from schemas.topics import ALERTS, TOPICS, Topic
 
 DOCS: Final = Path(__file__).parents[1] / "docs"
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -118,8 +118,10 @@ def _channel(topic: Topic) -> dict[str, Any]:
 def _message(topic: Topic) -> dict[str, Any]:
     """Return what AsyncAPI says about a topic's records."""
     if topic.schema in PAYLOADS:
+        content = {"contentType": CLOUD_EVENT} if topic is ALERTS else {}
         return {
             "name": topic.schema,
+            **content,
             "payload": {"$ref": f"./schemas/{PAYLOADS[topic.schema]}.json"},
         }
     if topic.name == "dead-letters":

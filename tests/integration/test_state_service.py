@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from cloudevents.core.bindings.kafka import KafkaMessage, from_kafka_event
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from embedded import topics
@@ -85,6 +86,11 @@ def eventually(done: Callable[[], bool]) -> None:
 
 def read(settings: Settings, topic: str, partitions: int = 1) -> list[bytes]:
     """Return the values on a topic as far as it goes now."""
+    return [record.value for record in records_of(settings, topic, partitions)]
+
+
+def records_of(settings: Settings, topic: str, partitions: int = 1) -> list[Any]:
+    """Return the records on a topic as far as it goes now."""
     consumer: Any = KafkaConsumer(bootstrap_servers=settings.kafka_bootstrap_servers)
     places = [TopicPartition(settings.topic(topic), number) for number in range(partitions)]
     consumer.assign(places)
@@ -92,7 +98,7 @@ def read(settings: Settings, topic: str, partitions: int = 1) -> list[bytes]:
     ends, found = consumer.end_offsets(places), []
     while any(consumer.position(place) < ends[place] for place in places):
         for records in consumer.poll(timeout_ms=500).values():
-            found += [record.value for record in records]
+            found += records
     consumer.close()
     return found
 
@@ -124,6 +130,18 @@ def test_a_trip_on_kafka_becomes_state_on_kafka(
     assert epochs == [1, 1, 2, 2]
     alerts = [Alert.model_validate_json(value) for value in read(settings, ALERTS.name, 3)]
     assert [alert.type for alert in alerts] == [AlertType.BREAKER_TRIPPED]
+
+
+def test_an_alert_is_what_readers_of_cloudevents_expect(
+    service: StateService, settings: Settings, producer: Any
+) -> None:
+    """The header says that the whole event is in the value, as the Kafka binding demands."""
+    publish(producer, settings, revert())
+    eventually(lambda: service.consumer.counted.applied == 1 and is_published(service))
+    [record] = records_of(settings, ALERTS.name, 3)
+    event = from_kafka_event(KafkaMessage(dict(record.headers), record.key, record.value))
+    assert event.get_type() == AlertType.BREAKER_TRIPPED
+    assert event.get_id() == Alert.model_validate_json(record.value).id
 
 
 def test_a_restart_goes_on_where_the_database_says(settings: Settings, producer: Any) -> None:
