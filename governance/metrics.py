@@ -44,6 +44,19 @@ class Rates(Wire):
     error_rate: float | None
 
 
+class AutonomousCounts(Wire):
+    """Attempts that nobody had approved; ``success_rate`` is None while there were none."""
+
+    succeeded: int
+    failed: int
+    success_rate: float | None
+
+    @property
+    def attempts(self) -> int:
+        """Return how many there were."""
+        return self.succeeded + self.failed
+
+
 class IncidentCounts(Wire):
     """Incidents, in all, the critical ones, and those that autonomous actions caused."""
 
@@ -69,6 +82,7 @@ class PeriodMetrics(Wire):
     rates: Rates
     incidents: IncidentCounts
     safety: SafetyCounts
+    autonomous: AutonomousCounts = AutonomousCounts(succeeded=0, failed=0, success_rate=None)
 
 
 def whole_minutes(start: datetime, end: datetime) -> tuple[datetime, datetime]:
@@ -91,6 +105,7 @@ def metrics_of(counts: Sequence[int], *, start: datetime, end: datetime) -> Peri
             error_rate=_rate("errorRate", counts),
         ),
         incidents=_incidents(counts),
+        autonomous=_autonomous(counts),
         safety=SafetyCounts(
             constraint_violations=counts[Column.CONSTRAINT_VIOLATION],
             emergency_aborts=counts[Column.EMERGENCY_ABORT],
@@ -118,6 +133,17 @@ def _commands(counts: Sequence[int]) -> CommandCounts:
         timed_out=counts[Column.TIMED_OUT],
         rolled_back=counts[Column.ROLLED_BACK],
         overridden=counts[Column.OVERRIDDEN],
+    )
+
+
+def _autonomous(counts: Sequence[int]) -> AutonomousCounts:
+    """Return the attempts that nobody had approved."""
+    succeeded, failed = counts[Column.SUCCEEDED_AUTONOMOUS], counts[Column.FAILED_AUTONOMOUS]
+    attempts = succeeded + failed
+    return AutonomousCounts(
+        succeeded=succeeded,
+        failed=failed,
+        success_rate=succeeded / attempts if attempts else None,
     )
 
 

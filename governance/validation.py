@@ -1,8 +1,11 @@
-"""Validation: after a rise, what the commands do decides whether the phase is kept.
+"""Validation: after a rise, what automation does decides whether the phase is kept.
+
+What people approved one by one says nothing of it: neither their successes nor their failures.
 
 running ──┬─► successful     the period is over, and everything was good enough
-          ├─► failed         a critical incident, or too many failures among enough attempts
-          └─► inconclusive   too few attempts at the end, also after one extension:
+          ├─► failed         a critical incident that automation caused, or too many failures
+          │                  among enough autonomous attempts
+          └─► inconclusive   too few of those at the end, also after one extension:
                              people decide then, and nothing is proposed until they do
 """
 
@@ -41,7 +44,9 @@ class Criteria(Wire):
 
 
 class Progress(Wire):
-    """How far a validation has come; ``samples`` are attempts, of which ``forecast`` at the end.
+    """How far a validation has come; ``samples`` are autonomous attempts.
+
+    ``forecast`` is how many there will be at the end.
 
     ``elapsed`` is the share of the period that has passed, 0..1.
     """
@@ -105,15 +110,15 @@ def _progress(validation: Validation, metrics: PeriodMetrics, now: datetime) -> 
     """Return how far *validation* has come."""
     length = validation.ends_at - validation.started_at
     elapsed = min(1.0, max(0.0, (now - validation.started_at) / length))
-    samples = metrics.commands.succeeded + metrics.commands.failed
+    samples = metrics.autonomous.attempts
     return Progress(
         at=now,
         elapsed=round(elapsed, 4),
         days_left=round(max(timedelta(), validation.ends_at - now) / timedelta(days=1), 2),
         samples=samples,
         forecast=round(samples / elapsed) if elapsed else None,
-        success_rate=metrics.rates.success_rate,
-        critical_incidents=metrics.incidents.critical,
+        success_rate=metrics.autonomous.success_rate,
+        critical_incidents=metrics.incidents.critical_from_autonomous_actions,
     )
 
 
@@ -123,12 +128,18 @@ def _failure(validation: Validation) -> str | None:
     if seen is None:
         return None
     if seen.critical_incidents > wanted.critical_incidents:
-        return f"{seen.critical_incidents} critical incident(s) at {validation.phase}"
+        return (
+            f"{seen.critical_incidents} critical incident(s) from autonomous actions at "
+            f"{validation.phase}"
+        )
     if seen.samples < wanted.samples or seen.success_rate is None:
         return None
     if seen.success_rate < wanted.success_rate:
         needed = f"{wanted.success_rate:.1%}"
-        return f"{seen.success_rate:.3%} of {seen.samples} attempts succeeded, below {needed}"
+        return (
+            f"{seen.success_rate:.3%} of {seen.samples} autonomous attempts succeeded, "
+            f"below {needed}"
+        )
     return None
 
 
@@ -136,9 +147,9 @@ def _at_the_end(validation: Validation, now: datetime) -> Validation:
     """Return what becomes of it when its period is over and nothing failed."""
     samples = validation.progress.samples if validation.progress else 0
     if samples >= validation.criteria.samples:
-        reason = f"{samples} attempts met every criterion"
+        reason = f"{samples} autonomous attempts met every criterion"
         return validation.ended(ValidationStatus.SUCCESSFUL, now, reason)
-    too_few = f"{samples} of {validation.criteria.samples} attempts that it must stand on"
+    too_few = f"{samples} of {validation.criteria.samples} autonomous attempts that it needs"
     if validation.extended:
         return validation.model_copy(
             update={"status": ValidationStatus.INCONCLUSIVE, "reason": too_few}

@@ -29,6 +29,13 @@ STATUS: Final = {
     "succeeded": Column.SUCCEEDED, "failed": Column.FAILED, "timed_out": Column.TIMED_OUT,
     "rolled_back": Column.ROLLED_BACK, "overridden": Column.OVERRIDDEN,
 }  # fmt: skip
+_AUTONOMOUS: Final = {
+    "succeeded": Column.SUCCEEDED_AUTONOMOUS,
+    "failed": Column.FAILED_AUTONOMOUS,
+    "timed_out": Column.FAILED_AUTONOMOUS,
+}
+"""How an attempt counts besides if nobody had approved it."""
+
 _SEVERITY: Final = {
     "critical": Column.INCIDENT_CRITICAL, "high": Column.INCIDENT_HIGH,
     "medium": Column.INCIDENT_MEDIUM, "low": Column.INCIDENT_LOW,
@@ -45,7 +52,10 @@ PLAIN: Final = frozenset(s for s, column in STATUS.items() if column not in SAMP
 def columns_of(event: Decoded) -> tuple[Column, ...]:
     """Return the columns to which *event* adds one; the first says what it is."""
     if type(event) is Command:
-        return (STATUS[event.status],)
+        status = event.status
+        if event.autonomous and status in _AUTONOMOUS:
+            return STATUS[status], _AUTONOMOUS[status]
+        return (STATUS[status],)
     if type(event) is Safety:
         return (_SIGNAL[event.signal],)
     assert type(event) is Incident  # noqa: S101 - narrows the union
@@ -87,10 +97,13 @@ class Increments:
             types = () if kind is None else (scope_of("commandType", kind),)
             self.keep(sample, (OVERALL, *labels, *types))
 
-    def count_plain(self, commands: Iterable[tuple[str, int, str]]) -> None:
-        """Count commands that leave no evidence, given as (type, second, status)."""
-        for (kind, second, status), number in Counter(commands).items():
-            self._row(kind, second)[STATUS[status]] += number
+    def count_plain(self, commands: Iterable[tuple[str, int, str, bool]]) -> None:
+        """Count commands that leave no evidence, given as (type, second, status, autonomous)."""
+        for (kind, second, status, autonomous), number in Counter(commands).items():
+            row = self._row(kind, second)
+            row[STATUS[status]] += number
+            if autonomous and status in _AUTONOMOUS:
+                row[_AUTONOMOUS[status]] += number
             self.events += number
 
     def keep(self, sample: Sample, scopes: Iterable[str]) -> None:

@@ -180,7 +180,7 @@ class Tally:
         plain = [type(event) is Command and event.status in PLAIN for event in events]
         commands = zip(compress(events, plain), compress(seconds, plain), strict=True)
         self._increments.count_plain(
-            (command.command_type, second, command.status)  # type: ignore[misc, union-attr]
+            (command.command_type, second, command.status, command.autonomous)  # type: ignore[misc, union-attr]
             for command, second in commands
         )
         if len(events) < len(found) or not all(plain):

@@ -17,7 +17,15 @@ from schemas.tallies import WIDTH, Column
 from tests.desks import SetClock, desk_at
 
 HALF_A_YEAR = timedelta(days=181)
-HEALTHY = {"proposed": 6_000, "approved": 5_900, "succeeded": 5_990, "failed": 5, "rolled_back": 9}
+HEALTHY = {
+    "proposed": 6_000,
+    "approved": 5_900,
+    "succeeded": 5_990,
+    "failed": 5,
+    "rolled_back": 9,
+    "succeeded_autonomous": 2_997,
+    "failed_autonomous": 3,
+}
 
 
 class Executors:

@@ -15,6 +15,7 @@ from governance.validation import ValidationStatus
 from schemas.alerts import AlertType
 from schemas.events import Severity
 from schemas.governance import Phase
+from schemas.tallies import WIDTH
 from tests.contract.test_store_proposals import acts
 from tests.contract.test_store_trips import alerts, states
 from tests.desks import NOON, revert
@@ -44,7 +45,7 @@ def test_a_validation_succeeds_at_its_end(desk: Desk) -> None:
     seen = handlers.show_validation(desk)
     assert seen.progress is not None
     assert (seen.status, round(seen.progress.elapsed, 2)) == (ValidationStatus.RUNNING, 0.5)
-    assert seen.progress.samples == 5_995
+    assert seen.progress.samples == 3_000
     handlers.judge_validation(desk)
     assert handlers.show_validation(desk).ended_at is None
     clock_of(desk).pass_(timedelta(days=7))
@@ -55,7 +56,7 @@ def test_a_validation_succeeds_at_its_end(desk: Desk) -> None:
 
 def test_too_many_failures_demote_to_the_previous_phase(desk: Desk) -> None:
     """By itself, in a new epoch, told to everybody, and with a week of cooldown."""
-    executors_of(desk).columns = {"succeeded": 990, "failed": 10}
+    executors_of(desk).columns = {"succeeded_autonomous": 990, "failed_autonomous": 10}
     handlers.judge_validation(desk)
     state = handlers.show_state(desk)
     assert (state.current_phase, state.autonomy_epoch) == (Phase.L3, 2)
@@ -94,7 +95,7 @@ def test_a_revert_ends_the_validation_and_cools_down_for_longer_each_time(desk: 
 def test_the_kill_switch_takes_everything_once(desk: Desk) -> None:
     """L3, nothing allowed, all known types paused, proposals voided; pulled again, no change."""
     with desk.store.writing() as unit:
-        unit.minutes.add({(int(NOON.timestamp()) // 60, "commandType=BREW"): [1] * 17})
+        unit.minutes.add({(int(NOON.timestamp()) // 60, "commandType=BREW"): [1] * WIDTH})
     killed = handlers.pull_kill_switch(desk, reason="smoke", by="anna")
     assert (killed.state.current_phase, killed.state.command_whitelist) == (Phase.L3, [])
     assert {"BREW", "SET_FAN", "SET_POWER", "ABORT"} <= set(killed.state.paused_command_types)

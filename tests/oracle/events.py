@@ -23,6 +23,11 @@ STATUS_COLUMNS: Final = {
     "rolled_back": Column.ROLLED_BACK,
     "overridden": Column.OVERRIDDEN,
 }
+BY_ITSELF: Final = {
+    Column.SUCCEEDED: Column.SUCCEEDED_AUTONOMOUS,
+    Column.FAILED: Column.FAILED_AUTONOMOUS,
+    Column.TIMED_OUT: Column.FAILED_AUTONOMOUS,
+}
 SEVERITY_COLUMNS: Final = {
     "critical": Column.INCIDENT_CRITICAL,
     "high": Column.INCIDENT_HIGH,
@@ -155,7 +160,10 @@ def _command(document: dict[str, Any]) -> Fact:
     kind = _text(document, "commandType")
     shared = _shared(document)
     column = STATUS_COLUMNS[status]
-    return Fact(*shared[:2], (column,), kind, shared[2], _sample(column, command))
+    columns = [column]
+    if document.get("autonomous", False):
+        columns += [BY_ITSELF[column]] if column in BY_ITSELF else []
+    return Fact(*shared[:2], tuple(columns), kind, shared[2], _sample(column, command))
 
 
 def _incident(document: dict[str, Any]) -> Fact:

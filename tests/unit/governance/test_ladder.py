@@ -89,24 +89,32 @@ def test_a_cooldown_doubles_when_it_repeats(
     assert found.is_over(found.until)
 
 
+BY_ITSELF, FAILED = "succeeded_autonomous", "failed_autonomous"
+
+
 @pytest.mark.parametrize(
     ("columns", "days", "status"),
     [
-        ({"succeeded": 199, "failed": 1}, 1, ValidationStatus.RUNNING),
-        ({"succeeded": 198, "failed": 2}, 1, ValidationStatus.FAILED),
-        ({"succeeded": 100, "failed": 99}, 1, ValidationStatus.RUNNING),
-        ({"succeeded": 199, "timed_out": 2}, 1, ValidationStatus.FAILED),
-        ({"succeeded": 5, "incident_critical": 1}, 1, ValidationStatus.FAILED),
-        ({"succeeded": 5, "incident_high": 9}, 1, ValidationStatus.RUNNING),
-        ({"succeeded": 200}, 20, ValidationStatus.SUCCESSFUL),
-        ({"succeeded": 199}, 20, ValidationStatus.RUNNING),
+        ({BY_ITSELF: 199, FAILED: 1}, 1, ValidationStatus.RUNNING),
+        ({BY_ITSELF: 198, FAILED: 2}, 1, ValidationStatus.FAILED),
+        ({BY_ITSELF: 100, FAILED: 99}, 1, ValidationStatus.RUNNING),
+        ({BY_ITSELF: 5, "incident_critical_autonomous": 1}, 1, ValidationStatus.FAILED),
+        ({BY_ITSELF: 5, "incident_critical": 1}, 1, ValidationStatus.RUNNING),
+        ({BY_ITSELF: 5, "incident_high": 9}, 1, ValidationStatus.RUNNING),
+        ({BY_ITSELF: 199, FAILED: 1, "failed": 90}, 1, ValidationStatus.RUNNING),
+        ({BY_ITSELF: 198, FAILED: 2, "succeeded": 9_000}, 1, ValidationStatus.FAILED),
+        ({BY_ITSELF: 200}, 20, ValidationStatus.SUCCESSFUL),
+        ({BY_ITSELF: 199, "succeeded": 9_000}, 20, ValidationStatus.RUNNING),
         ({}, 19, ValidationStatus.RUNNING),
     ],
 )
 def test_a_validation_stands_on_enough_attempts(
     columns: dict[str, int], days: int, status: ValidationStatus
 ) -> None:
-    """Few attempts fail nothing and succeed in nothing; a critical incident always fails."""
+    """Few attempts fail nothing and succeed in nothing; a critical incident always fails.
+
+    What people had approved counts neither for the phase nor against it.
+    """
     seen = judged(TRIAL, counted(**columns), NOON + days * DAY)
     assert seen.status is status
     assert (seen.ended_at is None) == (status is ValidationStatus.RUNNING)
@@ -114,14 +122,14 @@ def test_a_validation_stands_on_enough_attempts(
 
 def test_an_undecided_validation_goes_on_once_and_then_waits_for_people() -> None:
     """Twice as long, then inconclusive for as long as nobody decides; a failure still fails."""
-    few = counted(succeeded=3)
+    few = counted(succeeded_autonomous=3)
     longer = judged(TRIAL, few, NOON + 20 * DAY)
     assert (longer.extended, longer.ends_at) == (True, NOON + 40 * DAY)
     waits = judged(longer, few, NOON + 40 * DAY)
     assert (waits.status, waits.ended_at) == (ValidationStatus.INCONCLUSIVE, None)
-    later = judged(waits, counted(succeeded=900), NOON + 50 * DAY)
+    later = judged(waits, counted(succeeded_autonomous=900), NOON + 50 * DAY)
     assert later.status is ValidationStatus.INCONCLUSIVE
-    failed = judged(waits, counted(incident_critical=1), NOON + 50 * DAY)
+    failed = judged(waits, counted(incident_critical_autonomous=1), NOON + 50 * DAY)
     assert (failed.status, failed.severity) == (ValidationStatus.FAILED, Severity.CRITICAL)
     assert judged(failed, CALM, NOON + 51 * DAY) == failed
 

@@ -51,7 +51,7 @@ def test_a_critical_incident_demotes_to_the_floor(database_url: str) -> None:
         handlers.approve_proposal(desk, (handlers.list_proposals(desk) or [proposed(desk)])[0].id,
                                   somebody)  # fmt: skip
     clock_of(desk).pass_(timedelta(minutes=2))
-    executors_of(desk).columns["incident_critical"] = 1
+    executors_of(desk).columns["incident_critical_autonomous"] = 1
     handlers.judge_validation(desk)
     cooldown = handlers.show_cooldown(desk)
     assert handlers.show_state(desk).current_phase is Phase.L3
