@@ -57,6 +57,9 @@ def next_actions(assessment: Assessment, facts: Facts) -> list[NextAction]:
     missing = [item for item in assessment.items if not item.status]
     missing.sort(key=lambda item: (not item.required, -item.weight))
     found = [NextAction(description=_how(item), owner=_owner(item)) for item in missing]
+    if facts.cooldown_until is not None:
+        cooling = "Wait for the end of the cooldown, or have all approvers lift it early"
+        found.insert(0, NextAction(description=cooling, due_date=facts.cooldown_until))
     if facts.unresolved:
         waiting = f"Investigate and resolve {facts.unresolved} circuit breaker event(s)"
         found.insert(0, NextAction(description=waiting))

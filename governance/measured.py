@@ -37,6 +37,7 @@ class Facts:
 
     ``recent`` is of the last month; ``phase_long`` of `incident_period`. ``rules`` counts the
     rules in force and ``lowering_rules`` those of them that take autonomy away.
+    ``cooldown_until`` is when the cooldown that runs now ends, None while none does.
     """
 
     phase: Phase
@@ -48,6 +49,7 @@ class Facts:
     scraped_at: datetime | None
     chain: ChainReport
     unresolved: int
+    cooldown_until: datetime | None = None
 
 
 class Status(NamedTuple):

@@ -2,7 +2,7 @@
 
 score = points of the items that are met / points of all items
 
-ready  ≥ 0.95, every required item met, and no breaker event unresolved
+ready  ≥ 0.95, every required item met, no breaker event unresolved, and no cooldown running
 almost ≥ 0.90
 """
 
@@ -32,7 +32,8 @@ THRESHOLD: Final = READY_PERCENT / 100
 """The score from which a phase may be left for the next."""
 
 NO_UNRESOLVED: Final = "No unresolved circuit breaker events"
-"""The blocker that is no item of the checklist."""
+NO_COOLDOWN: Final = "No cooldown after a lost phase"
+"""The blockers that are no items of the checklist."""
 
 
 class Band(StrEnum):
@@ -186,15 +187,17 @@ def score(
         timestamp=now,
         current_phase=facts.phase,
         days_since_phase_start=max(0, (now - facts.phase_start).days),
-        overall=overall(found, unresolved=facts.unresolved),
+        overall=overall(
+            found, unresolved=facts.unresolved, is_cooling=facts.cooldown_until is not None
+        ),
         technical=parts[Category.TECHNICAL],
         process=parts[Category.PROCESS],
         organizational=parts[Category.ORGANIZATIONAL],
     )
 
 
-def overall(items: Sequence[CheckedItem], *, unresolved: int) -> Overall:
-    """Return the score of *items*, and what blocks while *unresolved* events wait.
+def overall(items: Sequence[CheckedItem], *, unresolved: int, is_cooling: bool = False) -> Overall:
+    """Return the score of *items*, and what blocks while *unresolved* events or a cooldown wait.
 
     A checklist that weighs nothing has the score 0: it says nothing.
     """
@@ -202,6 +205,8 @@ def overall(items: Sequence[CheckedItem], *, unresolved: int) -> Overall:
     blockers = [item.name for item in items if item.required and not item.status]
     if unresolved:
         blockers.append(NO_UNRESOLVED)
+    if is_cooling:
+        blockers.append(NO_COOLDOWN)
     band = band_of(points, most)
     return Overall(
         score=points / most if most else 0.0,

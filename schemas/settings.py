@@ -21,7 +21,14 @@ from zoneinfo import ZoneInfo
 
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from schemas.errors import BadSetting
@@ -31,6 +38,21 @@ from schemas.terminals import printable
 
 Name = Annotated[str, Field(min_length=1, max_length=256)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
+
+
+def _check_limit(limit: int) -> int:
+    """Return *limit* if it counts several, or is 0.
+
+    Raises:
+        ValueError: it is 1, by which every single trip would escalate.
+    """
+    if limit == 1:
+        raise ValueError("must be 2 to 1000, or 0, which switches this escalation off")
+    return limit
+
+
+Limit = Annotated[int, Field(ge=0, le=1_000), AfterValidator(_check_limit)]
+"""How many together escalate; 0 switches the escalation off."""
 
 PREFIX: Final = "GOVERNANCE_"
 """What every variable of ours begins with; a few have a plain name besides."""
@@ -149,14 +171,16 @@ class Settings(BaseSettings):
     cycle_hour: Annotated[int, Field(ge=0, le=23)] = Field(
         default=16, description="The hour of that day."
     )
-    escalate_medium_trips: Annotated[int, Field(ge=2, le=1_000)] = Field(
-        default=3, description="Medium trips of a command type within an hour that pause it."
+    escalate_medium_trips: Limit = Field(
+        default=3,
+        description="Medium trips of a command type within an hour that pause it; 0: never.",
     )
-    escalate_paused_types: Annotated[int, Field(ge=2, le=1_000)] = Field(
-        default=5, description="Paused command types that revert everything to L3."
+    escalate_paused_types: Limit = Field(
+        default=5, description="Paused command types that revert everything to L3; 0: never."
     )
-    escalate_storm_scopes: Annotated[int, Field(ge=2, le=1_000)] = Field(
-        default=8, description="Scopes tripping within five minutes that count as a storm."
+    escalate_storm_scopes: Limit = Field(
+        default=8,
+        description="Scopes tripping within five minutes that count as a storm; 0: none is one.",
     )
 
     phase_whitelists: dict[Phase, tuple[Name, ...]] = Field(

@@ -18,7 +18,7 @@ from governance.events import ExplainedEvent, sentence
 from governance.handlers.changes import Cause, change_autonomy, publish_alert
 from governance.handlers.sql_changes import present_autonomy
 from governance.store import Unit
-from rules.trips import Escalation, TripFacts
+from rules.trips import MOST, Escalation, TripFacts
 from schemas.actions import BreakerAction
 from schemas.events import Severity
 from schemas.rules import Action
@@ -155,9 +155,9 @@ def _facts(
         paused_types=len(lowered.paused_command_types),
         scopes_tripped=len(scopes),
         phase=state.phase,
-        medium_limit=desk.settings.escalate_medium_trips,
-        paused_limit=desk.settings.escalate_paused_types,
-        storm_limit=desk.settings.escalate_storm_scopes,
+        medium_limit=desk.settings.escalate_medium_trips or MOST,
+        paused_limit=desk.settings.escalate_paused_types or MOST,
+        storm_limit=desk.settings.escalate_storm_scopes or MOST,
     )
 
 

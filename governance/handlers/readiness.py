@@ -102,6 +102,7 @@ def assessed_now(desk: Desk) -> Assessment:
         chain = desk.chain.verify(unit, now, lasting=not desk.store.is_writing)
     with desk.store.reading() as unit:
         state, newest = unit.autonomy.load(), unit.rules.newest_of_all().values()
+        cooldown = unit.trials.cooldown(now)
         live = [version.rule for version in newest if version.rule and version.rule.enabled]
         facts = Facts(
             phase=state.phase,
@@ -113,6 +114,7 @@ def assessed_now(desk: Desk) -> Assessment:
             scraped_at=desk.scrapes.last,
             chain=chain,
             unresolved=unit.events.count_unresolved(),
+            cooldown_until=cooldown.until if cooldown else None,
         )
         return _scored(unit, facts, now)
 

@@ -17,7 +17,7 @@ from schemas.events import Severity
 from schemas.governance import STATE_TOPIC, Phase, StateRecord
 from schemas.rules import Action
 from schemas.wire import to_ms
-from tests.desks import NOON, alert, revert, trip
+from tests.desks import NOON, alert, desk_at, revert, trip
 
 
 def outbox(desk: Desk) -> list[OutboxRow]:
@@ -163,6 +163,26 @@ def test_the_fifth_paused_type_reverts_everything(desk: Desk) -> None:
     assert raised.rule.name == "Many Paused Types"
     assert raised.severity is Severity.CRITICAL
     assert handlers.show_state(desk).autonomy_epoch == 6
+
+
+@pytest.mark.parametrize(
+    ("off", "others"),
+    [
+        ("escalate_medium_trips", {"Trip Storm", "Many Paused Types"}),
+        ("escalate_paused_types", {"Trip Storm", "Repeated Medium Trips"}),
+        ("escalate_storm_scopes", {"Many Paused Types", "Repeated Medium Trips"}),
+    ],
+)
+def test_each_escalation_can_be_switched_off(database_url: str, off: str, others: set[str]) -> None:
+    """The trips' own actions stay, and so do the other escalations."""
+    desk = desk_at(database_url, **{off: 0})
+    for n in range(9):
+        handlers.apply_action(desk, trip(f"TYPE_{n}", decided_at=NOON + timedelta(seconds=n)))
+    for n in range(3):
+        handlers.apply_action(desk, alert("OTHER", decided_at=NOON + timedelta(minutes=20 * n)))
+    own = {trip().rule.name, alert("OTHER").rule.name}
+    assert {event.rule.name for event in handlers.list_events(desk, limit=100)} - own == others
+    desk.store.close()
 
 
 def test_applying_the_log_again_elsewhere_makes_the_same_ids(desk: Desk) -> None:

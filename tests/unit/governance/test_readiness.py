@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from governance.advice import advised
+from governance.advice import advised, next_actions
 from governance.checklist import Category
-from governance.readiness import NO_UNRESOLVED, Band, Recommended, overall, score
+from governance.readiness import NO_COOLDOWN, NO_UNRESOLVED, Band, Recommended, overall, score
 from schemas.governance import Phase
 from tests.desks import NOON
 from tests.unit.governance.assessing import CHECKLIST, assessment, counted, good_facts
@@ -54,6 +54,16 @@ def test_an_unresolved_event_blocks() -> None:
     """A full score waits for people."""
     whole = assessment(facts=good_facts(unresolved=2)).overall
     assert (whole.score, whole.ready, whole.blockers) == (1.0, False, [NO_UNRESOLVED])
+
+
+def test_a_cooldown_blocks_and_says_until_when() -> None:
+    """A full score is not ready while nothing may be proposed anyhow."""
+    until = NOON + timedelta(days=7)
+    found = assessment(facts=good_facts(cooldown_until=until))
+    assert (found.overall.score, found.overall.ready) == (1.0, False)
+    assert found.overall.blockers == [NO_COOLDOWN]
+    first = next_actions(found, good_facts(cooldown_until=until))[0]
+    assert first.due_date == until
 
 
 def test_a_sentence_names_three_blockers_and_counts_the_rest() -> None:

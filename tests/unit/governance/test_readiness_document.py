@@ -17,7 +17,7 @@ from governance.measured import (
     SCRAPED_WITHIN,
     SUCCESS_ABOVE,
 )
-from governance.readiness import NO_UNRESOLVED, Band, Recommended
+from governance.readiness import NO_COOLDOWN, NO_UNRESOLVED, Band, Recommended
 
 PAGE = (Path(__file__).parents[3] / "docs" / "readiness.md").read_text(encoding="utf-8")
 
@@ -64,6 +64,7 @@ def test_bands_and_recommendations_are_all_there() -> None:
     assert {row[0] for row in table("band")} == set(Band)
     assert {row[0] for row in table("recommendation")} == set(Recommended)
     assert NO_UNRESOLVED in PAGE
+    assert NO_COOLDOWN in PAGE
 
 
 def test_the_addresses_are_routed() -> None:

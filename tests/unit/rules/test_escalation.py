@@ -11,6 +11,7 @@ import pytest
 
 from rules import escalation_reference
 from rules.escalation import INFERENCES, Escalation, EscalationEngine, TripFacts
+from rules.trips import MOST
 from schemas.errors import Refused
 from schemas.events import Severity
 from schemas.governance import Phase
@@ -88,6 +89,7 @@ def test_a_lonely_trip_has_its_own_action(
             ("Repeated Medium Trips", "Many Paused Types", "Trip Storm"),
         ),
         ({"paused_types": 2, "paused_limit": 2}, REVERT, None, ("Many Paused Types",)),
+        ({"paused_types": 9_999, "paused_limit": MOST}, ALERT, None, ()),
     ],
 )
 def test_more_follows_when_trips_add_up(

@@ -97,6 +97,7 @@ def test_a_wrong_setting_is_named(
         ("GOVERNANCE_BUSINESS_TIMEZONE", "Mars", "'Mars' is not a time zone; write one like"),
         ("GOVERNANCE_WORKER_TOKEN", "short", "write at least 32 characters"),
         ("GOVERNANCE_PHASE_WHITELISTS", "L3", "it is no JSON; write it like {"),
+        ("GOVERNANCE_ESCALATE_PAUSED_TYPES", "1", "must be 2 to 1000, or 0, which switches"),
     ],
 )
 def test_a_wrong_setting_is_told_with_what_to_write(
