@@ -194,8 +194,12 @@ def opened(
     lifetime: timedelta,
     now: datetime,
     requested_by: str | None = None,
+    never_ran: Sequence[str] = (),
 ) -> Proposal:
-    """Return a new proposal of *rise*; *metrics* and *trips* are those of the last month."""
+    """Return a new proposal of *rise*; *metrics* and *trips* are those of the last month.
+
+    *never_ran* are those of the command types that it adds of which nothing was ever counted.
+    """
     expansion = Expansion(
         current_phase=assessment.current_phase,
         target_phase=rise.target,
@@ -207,7 +211,7 @@ def opened(
         readiness=assessment,
         key_achievements=_achievements(assessment, metrics),
     )
-    found = assess_risk(rise, metrics, trips=trips)
+    found = assess_risk(rise, metrics, trips=trips, never_ran=never_ran)
     risk = RiskAssessment(
         level=found.level,
         reasons=list(found.reasons),

@@ -5,6 +5,7 @@ A rise has a risk of its own, by what it allows. Thin or troubled evidence raise
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -30,12 +31,19 @@ class Risk:
     mitigations: tuple[str, ...]
 
 
-def assess_risk(rise: Rise, metrics: PeriodMetrics, *, trips: int) -> Risk:
-    """Return the risk of *rise* on a month's *metrics*, in which breakers tripped *trips* times."""
+def assess_risk(
+    rise: Rise, metrics: PeriodMetrics, *, trips: int, never_ran: Sequence[str] = ()
+) -> Risk:
+    """Return the risk of *rise* on a month's *metrics*, in which breakers tripped *trips* times.
+
+    The command types *never_ran* are named, and raise nothing: what never runs does no harm, and
+    once it does, the validation judges it.
+    """
     doubts = _doubts(metrics, trips)
     level = _raised(rise.inherent_risk) if doubts else rise.inherent_risk
     inherent = f"{rise.target} is of {rise.inherent_risk} risk by what it allows"
-    return Risk(level, (inherent, *doubts), _mitigations(rise, level))
+    unknown = [f"{name} never ran here: check its name" for name in never_ran]
+    return Risk(level, (inherent, *doubts, *unknown), _mitigations(rise, level))
 
 
 def _doubts(metrics: PeriodMetrics, trips: int) -> tuple[str, ...]:

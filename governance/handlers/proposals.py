@@ -47,6 +47,7 @@ def propose_if_ready(
             lifetime=timedelta(days=desk.settings.proposal_days),
             now=now,
             requested_by=requested_by,
+            never_ran=unit.rule_records.never_seen(rise.adds),
         )
         _open(unit, proposal, now)
     return proposal

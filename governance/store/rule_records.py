@@ -17,7 +17,7 @@ from governance.store.tables import (
     metrics_snapshots,
 )
 from schemas.rules import Action
-from schemas.tallies import OTHER, OVERALL
+from schemas.tallies import OTHER, OVERALL, scope_of
 from schemas.wire import iso
 
 TYPED: Final = "commandType="
@@ -98,6 +98,13 @@ class RuleRecordShelf:
             for scope in scopes
             if scope.startswith(TYPED) and not scope.endswith(OTHER)
         }
+
+    def never_seen(self, names: Iterable[str]) -> list[str]:
+        """Return those of the command types *names* of which no day that is kept counted any."""
+        scopes = {name: scope_of("commandType", name) for name in names}
+        wanted = select(metrics_days.c.scope).where(metrics_days.c.scope.in_(scopes.values()))
+        seen = set(self._connection.execute(wanted.distinct()).scalars())
+        return [name for name, scope in scopes.items() if scope not in seen]
 
 
 def _parts(beginnings: Iterable[datetime], length: timedelta, count: int) -> list[str]:

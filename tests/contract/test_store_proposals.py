@@ -12,13 +12,14 @@ import pytest
 from governance import handlers
 from governance.audit import Act
 from governance.desk import Desk
-from governance.ladder import ApproverRole
+from governance.ladder import ApproverRole, RiskLevel
 from governance.proposals import ProposalStatus
 from governance.validation import ValidationStatus
 from schemas.alerts import AlertType
 from schemas.errors import NoRise, ProposalClosed
 from schemas.governance import LADDER, Phase
 from schemas.rules import RulePatch
+from schemas.tallies import WIDTH
 from tests.contract.test_store_trips import alerts
 from tests.desks import NOON, revert, trip
 from tests.ladders import (
@@ -55,6 +56,18 @@ def climb(desk: Desk, target: Phase) -> None:
         assert handlers.show_state(desk).current_phase is phase
         clock_of(desk).pass_(timedelta(days=60, seconds=1))
         handlers.judge_validation(desk)
+
+
+def test_a_proposal_names_the_types_that_never_ran(desk: Desk) -> None:
+    """A whitelist may hold a misspelt name; what runs in a year under it was never looked at."""
+    with desk.store.writing() as unit:
+        minute = int(desk.clock().timestamp()) // 60
+        unit.minutes.add({(minute, "commandType=SET_POWER"): [1] * WIDTH})
+    found = proposed(desk)
+    assert found.expansion.commands_to_whitelist == ["SET_POWER", "SET_FAN"]
+    assert "SET_FAN never ran here: check its name" in found.risk_assessment.reasons
+    assert "SET_POWER" not in "".join(found.risk_assessment.reasons)
+    assert found.risk_assessment.level is RiskLevel.LOW
 
 
 def test_the_last_role_raises_the_phase_and_begins_its_validation(desk: Desk) -> None:

@@ -26,12 +26,11 @@ from governance.approvals import (
 )
 from governance.autonomy import Autonomy
 from governance.ladder import ApproverRole, next_rise, rise_to
-from governance.metrics import metrics_of
 from governance.proposals import Approval, Basis, Proposal, ProposalStatus, opened, what_moved
 from schemas.errors import GovernanceError
 from schemas.governance import LADDER, Phase
 from tests.desks import NOON
-from tests.unit.governance.assessing import assessment
+from tests.unit.governance.assessing import assessment, counted
 
 NEEDED = {Phase.L3_PLUS: 1, Phase.L4: 2, Phase.L4_PLUS: 3, Phase.L5: 4}
 """How many people a rise takes: the runbook's table, written down here once more."""
@@ -39,7 +38,7 @@ NEEDED = {Phase.L3_PLUS: 1, Phase.L4: 2, Phase.L4_PLUS: 3, Phase.L5: 4}
 NAMES = st.sampled_from(["anna", "ben", "cleo", "dora", "autonomy-governance-agent", "bot"])
 ROLES = st.sampled_from(list(ApproverRole))
 HELD = st.frozensets(st.sampled_from([*map(str, ApproverRole), "viewer", "service"]), max_size=3)
-METRICS = metrics_of([10_000 if n == 3 else 0 for n in range(17)], start=NOON, end=NOON)
+METRICS = counted(succeeded=10_000)
 READY = assessment()
 
 

@@ -184,8 +184,9 @@ def test_thin_or_troubled_evidence_raises_the_risk(
     """The level goes up once, says why, and brings more mitigations along."""
     rise = next_rise(Phase.L3, {})
     assert rise is not None
-    found = assess_risk(rise, metrics, trips=trips)
-    assert (found.level, len(found.reasons) > 1) == (level, level is not RiskLevel.LOW)
+    found = assess_risk(rise, metrics, trips=trips, never_ran=["SET_DRUMS"])
+    assert found.reasons[-1] == "SET_DRUMS never ran here: check its name"
+    assert (found.level, len(found.reasons) > 2) == (level, level is not RiskLevel.LOW)
     assert len(found.mitigations) == 3 + (level is not RiskLevel.LOW)
 
 
