@@ -1,11 +1,11 @@
-"""Measure, print tables, write ``bench/results/latest.json``: ``python -m bench [--quick]``."""
+"""Measure, print tables, write them to ``bench/results``: ``python -m bench [--quick]``."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -59,10 +59,16 @@ def _measure(stages: dict[str, Stage], quick: bool) -> None:
     file = write(
         found,
         machine=machine,
-        name="latest" if is_complete else "-".join(found),
+        name=_name(found, is_complete=is_complete, quick=quick),
         quick=quick,
     )
     print(f"written to bench/results/{file.name}")
+
+
+def _name(found: Iterable[str], *, is_complete: bool, quick: bool) -> str:
+    """Return what the file is called: a quick run never replaces what the documents quote."""
+    name = "latest" if is_complete else "-".join(found)
+    return f"{name}-quick" if quick else name
 
 
 def _arguments() -> argparse.Namespace:
