@@ -101,7 +101,7 @@ def decide_rollback(desk: AskDesk, requested: Requested = False) -> DecisionAnsw
 
 
 @router.get(
-    "/api/circuit-breaker/rules/{name:path}/decision",
+    "/api/circuit-breaker/rules/{name:name}/decision",
     responses=problems("not_found", "unavailable"),
 )
 def decide_adjustment(desk: AskDesk, name: RuleName) -> DecisionAnswer:
@@ -110,7 +110,7 @@ def decide_adjustment(desk: AskDesk, name: RuleName) -> DecisionAnswer:
 
 
 @router.get(
-    "/api/circuit-breaker/rules/{name:path}/stats",
+    "/api/circuit-breaker/rules/{name:name}/stats",
     responses=problems("bad_request", "not_found", "invalid_request", "unavailable"),
 )
 def show_rule_stats(desk: AskDesk, name: RuleName, since: Edge = None) -> RuleQuality:

@@ -79,7 +79,7 @@ def list_checklist(desk: AskDesk) -> list[ChecklistEntry]:
 
 
 @router.patch(
-    "/checklist/{name:path}",
+    "/checklist/{name:name}",
     response_model=ItemChanged,
     responses={
         **problems(
@@ -105,7 +105,7 @@ def patch_checklist_item(
 
 
 @router.post(
-    "/checklist/{name:path}/attest",
+    "/checklist/{name:name}/attest",
     responses=problems("bad_request", "not_found", "refused", "invalid_request", "unavailable"),
 )
 def attest_checklist_item(

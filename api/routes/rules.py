@@ -36,7 +36,7 @@ def list_enabled_rules(desk: AskDesk) -> list[RuleEntry]:
     return handlers.list_rules(desk, enabled_only=True)
 
 
-@router.get("/{name:path}", responses=problems("not_found", "unavailable"))
+@router.get("/{name:name}", responses=problems("not_found", "unavailable"))
 def show_rule(desk: AskDesk, name: RuleName, answer: Response) -> RuleEntry:
     """Show one rule; its `ETag` as `If-Match` makes sure that you change what you saw."""
     entry = handlers.show_rule(desk, name)
@@ -63,7 +63,7 @@ def add_rule(signing: AskSigning, wanted: NewRule, answer: Response) -> Any:
 
 
 @router.patch(
-    "/{name:path}",
+    "/{name:name}",
     response_model=RuleChanged,
     responses={
         **problems("not_found", "too_many_acts", "outdated", "rule_error", "unavailable"),
@@ -84,7 +84,7 @@ def patch_rule(
 
 
 @router.delete(
-    "/{name:path}",
+    "/{name:name}",
     response_model=RuleDeleted,
     responses={
         **problems("not_found", "too_many_acts", "outdated", "unavailable"),

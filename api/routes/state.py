@@ -94,7 +94,7 @@ def resume_command_types(signing: AskSigning, wanted: ResumeManyRequest, seen: A
 
 
 @router.post(
-    "/api/circuit-breaker/command-types/{command_type:path}/resume",
+    "/api/circuit-breaker/command-types/{command_type:name}/resume",
     response_model=StateChanged,
     responses=RESUMED,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from starlette.testclient import TestClient
@@ -110,6 +111,48 @@ def test_a_decision_on_an_old_state_is_refused(client: TestClient, trip: Trip) -
 
     assert (answer.status_code, said["code"]) == (409, "stale_epoch")
     assert (said["seenEpoch"], said["autonomyEpoch"]) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "A\nB",
+        "A\r\nB",
+        "\n",
+        "A\n",
+        "A/B",
+        "/A",
+        "A/resume",
+        "A?b#c",
+        "100%",
+        "Ä b",
+        "A\u2028B",
+    ],
+)
+def test_a_type_of_any_name_is_resumed(client: TestClient, trip: Trip, name: str) -> None:
+    """Producers choose the names; whatever a rule paused, people can let run again."""
+    event = trip(command_type=name)
+    paused = client.get(STATE).json()
+    client.post(f"/api/circuit-breaker/events/{event}/resolve")
+    answer = client.post(
+        f"{TYPES}/{quote(name, safe='')}/resume", json={"autonomyEpoch": paused["autonomyEpoch"]}
+    )
+
+    assert paused["pausedCommandTypes"] == [name]
+    assert (answer.status_code, answer.json()["state"]["pausedCommandTypes"]) == (200, [])
+
+
+@pytest.mark.parametrize("name", [".", "..", "A/.."])
+def test_a_type_that_clients_take_for_a_folder_is_resumed_by_its_name_in_the_body(
+    client: TestClient, trip: Trip, name: str
+) -> None:
+    """HTTP clients leave out such a part of a path before they send it; a body is as it is."""
+    event = trip(command_type=name)
+    epoch = client.get(STATE).json()["autonomyEpoch"]
+    client.post(f"/api/circuit-breaker/events/{event}/resolve")
+    wanted = {"commandTypes": [name], "autonomyEpoch": epoch}
+
+    assert client.post(f"{TYPES}/resume", json=wanted).json()["state"]["pausedCommandTypes"] == []
 
 
 def test_several_types_are_resumed_by_one_act(client: TestClient, trip: Trip) -> None:
