@@ -14,14 +14,12 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.auth.matrix import MATRIX
 from api.failures import answer_to
 from api.guard import SAFE_METHODS
 from governance.handlers.insistence import PATIENCE
 from governance.store.engine import BUSY
 from schemas.errors import Unavailable
-
-LOWERING: Final = frozenset({"/api/governance/rollback", "/api/kill-switch"})
-"""What lowers autonomy: it waits for the database for a minute, and others wait for it."""
 
 WRITERS: Final = 16
 LOWERINGS: Final = 8
@@ -65,7 +63,8 @@ class Lanes:
         if scope["type"] != "http" or scope["method"] in SAFE_METHODS:
             await self.app(scope, receive, send)
             return
-        lane = self._lowerings if scope["path"] in LOWERING else self._writers
+        lowers = MATRIX.lowers(scope["method"], scope["path"])
+        lane = self._lowerings if lowers else self._writers
         try:
             await lane.enter()
         except Unavailable as error:

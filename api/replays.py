@@ -14,9 +14,9 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.auth.gate import CALLER, NOBODY
+from api.auth.matrix import MATRIX
 from api.failures import answer_to
 from api.guard import SAFE_METHODS
-from api.lanes import LOWERING
 from governance import handlers
 from governance.desk import Desk
 from governance.handlers.insistence import insist
@@ -48,7 +48,8 @@ class Replays:
         first = await receive()
         try:
             asked = _asked(scope, key, first.get("body", b""))
-            kept = await run_in_threadpool(self._begin, asked, scope["path"])
+            lowers = MATRIX.lowers(scope["method"], scope["path"])
+            kept = await run_in_threadpool(self._begin, asked, lowers=lowers)
         except GovernanceError as error:
             await answer_to(error, path=scope["path"])(scope, receive, send)
             return
@@ -57,9 +58,9 @@ class Replays:
         else:
             await self._work(asked, scope, _once(first, receive), send)
 
-    def _begin(self, asked: Asked, path: str) -> Answer | None:
+    def _begin(self, asked: Asked, *, lowers: bool) -> Answer | None:
         """Return the answer that was kept, if any; a lowering waits for it as for its own act."""
-        if path in LOWERING:
+        if lowers:
             return insist(lambda: handlers.begin_request(self._desk, asked, lowers=True))
         return handlers.begin_request(self._desk, asked)
 

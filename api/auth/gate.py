@@ -2,6 +2,10 @@
 
     Authorization ──► whom it speaks for ──► their share ──► the route's act ──► the route
 
+What lowers autonomy has a share of its own, which only those who may lower can use up. Its proof
+is looked at whatever others have sent from the same address: a wrong one costs microseconds and
+counts, and a right one never waits for those who guess.
+
 In open mode everybody on this machine is `SOMEBODY_HERE`. Otherwise a request without a valid
 ``Authorization: Bearer`` reaches public routes only. What the caller may do depends on which
 route it is, so that is asked in `check_route`, before anything of the route runs.
@@ -19,7 +23,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.auth.friends import Friends
-from api.auth.matrix import MATRIX, PUBLIC, check_may
+from api.auth.matrix import LOWER, MATRIX, PUBLIC, check_may
 from api.auth.oidc import JwtCheck
 from api.auth.rates import Rates
 from api.auth.tokens import TokenCheck
@@ -89,11 +93,13 @@ class Gate:
         self.app = app
         self._is_open = settings.auth == "open"
         self._checks = Checks(desk, settings)
-        share = settings.requests_per_minute
-        self._shares = Rates(share * 10 if self._is_open else share)
+        share = settings.requests_per_minute * (10 if self._is_open else 1)
+        self._shares = Rates(share)
+        self._lowerings = Rates(share)
         self._wrong = Rates(FAILURES)
         self._friends = Friends()
         self._strangers = CapacityLimiter(STRANGERS)
+        self._lowering_proofs = CapacityLimiter(STRANGERS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on whoever is known, or refuse."""
@@ -116,13 +122,39 @@ class Gate:
             Unavailable: what would tell does not answer.
         """
         peer = str((scope.get("client") or ("local",))[0])
-        if proof is not None:
-            caller = await self._known(proof, peer)
-        else:
+        lowers = MATRIX.lowers(scope["method"], scope["path"])
+        if proof is None:
             caller = SOMEBODY_HERE if self._is_open else NOBODY
-        self._shares.take(f"{caller.principal} {peer if caller is NOBODY else ''}")
+        elif lowers:
+            caller = await self._lowering(proof, peer)
+        else:
+            caller = await self._known(proof, peer)
+        may_lower = lowers and MATRIX.acts[LOWER].includes(caller)
+        share = self._lowerings if may_lower else self._shares
+        share.take(f"{caller.principal} {peer if caller is NOBODY else ''}")
         if caller is NOBODY and not MATRIX.is_public(scope["path"]):
             raise NotAuthenticated("the request names nobody; it needs Authorization: Bearer")
+        return caller
+
+    async def _lowering(self, proof: str, peer: str) -> Caller:
+        """Return whom the *proof* of a lowering speaks for, in a thread kept for these."""
+        if self._friends.has_met(proof):
+            check = partial(self._again, proof)
+        else:
+            check = partial(self._first_lowering, proof, peer)
+        return await to_thread.run_sync(check, limiter=self._lowering_proofs)
+
+    def _first_lowering(self, proof: str, peer: str) -> Caller:
+        """Return whom a stranger's *proof* speaks for, even where *peer* has guessed too often.
+
+        Whoever guesses is told 429 from then on as anywhere else.
+        """
+        try:
+            caller = self._checks.caller(proof)
+        except NotAuthenticated:
+            self._wrong.take(peer)
+            raise
+        self._friends.meet(proof)
         return caller
 
     async def _known(self, proof: str, peer: str) -> Caller:

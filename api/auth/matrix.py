@@ -18,6 +18,9 @@ from schemas.errors import NotPermitted, ServiceMayNotApprove
 PUBLIC: Final = "public"
 """The act that needs no identity."""
 
+LOWER: Final = "lower"
+"""The act that must always work: its requests go before all others."""
+
 CONVERTED: Final = re.compile(r"\{(\w+):\w+\}")
 """A path's parameter with its converter; the document shows it without."""
 
@@ -56,6 +59,13 @@ class Matrix(BaseModel):
     def act_of(self, method: str, path: str) -> str | None:
         """Return the act of a route by its template, or None for one that has no row."""
         return self.routes.get(f"{method} {shown_path(path)}")
+
+    def lowers(self, method: str, path: str) -> bool:
+        """Whether a request lowers autonomy at once, whoever sends it.
+
+        This is the one place that says so: shares, lanes and kept answers ask here.
+        """
+        return self.act_of(method, path) == LOWER
 
     def is_public(self, path: str) -> bool:
         """Whether nobody need say who they are to ask for *path*."""

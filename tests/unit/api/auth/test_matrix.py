@@ -40,6 +40,10 @@ EXPECTED: dict[str, set[str]] = {
         *("operator", "tech-lead", "ops-lead", "product-lead", "exec-sponsor"),
         "service:lower",
     },
+    "attend": {
+        *("operator", "tech-lead", "ops-lead", "product-lead", "exec-sponsor"),
+        "service:lower",
+    },
     "resolve": {"operator", "tech-lead", "ops-lead"},
     "resolve_grave": {"tech-lead", "ops-lead"},
     "resume": {"tech-lead", "ops-lead"},
