@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry
 
 from api.auth.gate import Gate, check_route
 from api.bodies import Bodies
+from api.connections import Connections, most_of
 from api.exposition import GovernanceMetrics
 from api.failures import Failures, add_failures
 from api.guard import Guard
@@ -40,9 +41,10 @@ from api.routes import (
     state,
     stream,
 )
-from api.traffic import Traffic, TrafficMetrics
+from api.traffic import ConnectionMetrics, Traffic, TrafficMetrics
 from api.vitals import VERSION
 from governance.service import StateService
+from schemas.descriptors import limit
 from schemas.settings import Settings
 
 ROUTERS = (
@@ -83,6 +85,7 @@ def create_app(service: StateService, settings: Settings) -> FastAPI:
     app.state.service = service
     app.state.started = time.monotonic()
     app.state.live = Live(service.feed, service.desk)
+    app.state.connections = Connections(most_of(limit()))
     app.state.registry = CollectorRegistry()
     app.state.registry.register(GovernanceMetrics(service, settings.metrics_prefix))
     app.openapi = lambda: document_of(app, mode=settings.auth)  # type: ignore[method-assign]
@@ -102,7 +105,9 @@ def _add_layers(app: FastAPI, service: StateService, settings: Settings) -> None
     app.add_middleware(Gate, desk=service.desk, settings=settings)
     app.add_middleware(Failures)
     app.add_middleware(Guard, any_name=settings.auth != "open")
-    app.add_middleware(Traffic, metrics=TrafficMetrics(app.state.registry, prefix))
+    traffic = TrafficMetrics(app.state.registry, prefix)
+    app.state.registry.register(ConnectionMetrics(prefix, app.state.connections))
+    app.add_middleware(Traffic, metrics=traffic)
     app.add_middleware(Heads)
     app.add_middleware(SafeHeaders)
 

@@ -25,25 +25,37 @@ WRITERS: Final = 16
 LOWERINGS: Final = 8
 """Requests of each kind that may hold a thread."""
 
+WAITING: Final = 128
+"""Requests of each kind that wait for a thread: each holds a connection, of which one address has
+500, or 256 where descriptors are few, and a hundred may follow the stream."""
+
+CROWDED: Final = "too many requests wait to write"
+
 
 class Lane:
-    """Places for one kind of request."""
+    """Places for one kind of request, and room for some that wait for one."""
 
-    def __init__(self, places: int, *, patience: float) -> None:
+    def __init__(self, places: int, *, patience: float, room: int = WAITING) -> None:
         self._free = asyncio.Semaphore(places)
         self._patience = patience
+        self._room = room
 
     async def enter(self) -> None:
         """Take a place.
 
         Raises:
-            Unavailable: none was free for too long.
+            Unavailable: none was free for too long, or too many wait already.
         """
+        if not self._room:
+            raise Unavailable("database", CROWDED)
+        self._room -= 1
         try:
             async with asyncio.timeout(self._patience):
                 await self._free.acquire()
         except TimeoutError:
-            raise Unavailable("database", "too many requests wait to write") from None
+            raise Unavailable("database", CROWDED) from None
+        finally:
+            self._room += 1
 
     def leave(self) -> None:
         """Give the place back."""

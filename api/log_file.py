@@ -18,6 +18,8 @@ from logging import LogRecord
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
 
+from api.log_throttle import Throttle
+
 
 class LogFile(WatchedFileHandler):
     """Appends to a file, and goes on in a new one when it was moved away; safe in any thread."""
@@ -26,6 +28,7 @@ class LogFile(WatchedFileHandler):
         """Open *path*, whose folder is made."""
         path.parent.mkdir(parents=True, exist_ok=True)
         super().__init__(path, encoding="utf-8")
+        self._complaints = Throttle()
 
     def emit(self, record: LogRecord) -> None:
         """Write *record*; again if the file was moved away while it was written.
@@ -36,7 +39,26 @@ class LogFile(WatchedFileHandler):
             super().emit(record)
             if self._was_moved():
                 super().emit(record)
-        except OSError:
+        except (OSError, ValueError):
+            self._begin_anew(record)
+
+    def handleError(self, record: LogRecord) -> None:  # noqa: N802 - logging's name
+        """Say on standard error that *record* could not be written, but not each time."""
+        if self._complaints.take(()) is not None:
+            super().handleError(record)
+
+    def _begin_anew(self, record: LogRecord) -> None:
+        """Write *record* once more, without a stream that could not be closed in order.
+
+        That one would refuse every line from now on. What it still held is lost.
+        """
+        try:
+            if self.stream is not None and (self.stream.closed or self._was_moved()):
+                with suppress(OSError):
+                    self.stream.close()
+                self.stream = None
+            super().emit(record)
+        except (OSError, ValueError):
             self.handleError(record)
 
     def _open(self) -> TextIOWrapper:

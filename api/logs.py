@@ -17,6 +17,7 @@ import structlog
 from structlog.typing import EventDict, Processor
 
 from api.log_file import LogFile, settle
+from api.log_throttle import MARK, Throttle, ThrottleFilter, left_out_before
 from schemas.places import place_of
 from schemas.settings import Settings
 
@@ -43,7 +44,7 @@ an end, we say ourselves.
 """
 
 
-def start_logs(settings: Settings) -> None:
+def start_logs(settings: Settings, throttle: Throttle | None = None) -> None:
     """Send the whole process's log to the file of *settings*, and to a terminal if there is one.
 
     Raises:
@@ -54,6 +55,9 @@ def start_logs(settings: Settings) -> None:
         handlers: list[logging.Handler] = [_file_handler(settings.log_file)]
     if sys.stderr.isatty():
         handlers.append(_terminal_handler())
+    shared = ThrottleFilter(throttle)
+    for handler in handlers:
+        handler.addFilter(shared)
     logging.basicConfig(handlers=handlers, force=True)
     set_level(settings.log_level)
     if problem is not None:
@@ -109,11 +113,20 @@ def _formatter(*rendering: Processor) -> logging.Formatter:
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=SHARED,
         processors=[
+            _with_left_out,
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             _without_colours,
             *rendering,
         ],
     )
+
+
+def _with_left_out(_logger: Any, _method: str, line: EventDict) -> EventDict:
+    """Say how many lines like this one were left out before it, if any were."""
+    line.pop(MARK, None)
+    if left_out := left_out_before(line["_record"]):
+        line[MARK] = left_out
+    return line
 
 
 def _without_colours(_logger: Any, _method: str, line: EventDict) -> EventDict:

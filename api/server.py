@@ -8,6 +8,7 @@ The port comes first: a second start must fail before it touches the first one's
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import socket
@@ -15,6 +16,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -23,11 +25,14 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.app import create_app
+from api.connections import Connections
 from api.live import Live
 from api.logs import start_logs
+from api.protocol import BoundedProtocol
 from api.reload import warn_of_unknown
 from api.signals import expect_signals
 from governance.service import StateService
+from schemas.descriptors import raise_limit
 from schemas.errors import BadSetting
 from schemas.places import place_of
 from schemas.settings import Settings
@@ -40,6 +45,16 @@ DRAIN: Final = 3
 END: Final = 9.5
 """Seconds from the signal to the end at most; a service manager kills after ten."""
 
+ACCEPTED: Final = 64
+"""Connections that are accepted at once, before any of them is counted. asyncio takes as many as
+fit into the queue, and goes on for as long when there are no descriptors left."""
+
+QUEUE: Final = 4_096
+"""Connections that the kernel keeps until they are accepted; it may keep fewer."""
+
+SWEEP: Final = 5
+"""Ticks of uvicorn, of 0.1 s each, between two looks for clients that let us wait."""
+
 
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, then finish what is in flight and return.
@@ -50,6 +65,7 @@ def serve(settings: Settings) -> None:
         Unavailable: the database does not answer.
     """
     settings.check_safe()
+    raise_limit()
     with listening(settings) as listener, pid_file(settings.pid_file):
         start_logs(settings)
         warn_of_unknown()
@@ -68,13 +84,20 @@ def serve(settings: Settings) -> None:
 
 
 class Server(uvicorn.Server):
-    """Serves one application, and ends its endless answers first when it is to end."""
+    """Serves one application, and ends its endless answers first when it is to end.
+
+    No client can let it wait for ever, and thousands that try take no descriptor from others.
+    """
 
     def __init__(self, app: FastAPI) -> None:
         """Make the server; it leaves the log alone and does not say what it runs on."""
+        self._connections: Connections = app.state.connections
         super().__init__(
             uvicorn.Config(
                 app,
+                http=partial(BoundedProtocol, self._connections),  # type: ignore[arg-type]
+                ws="none",
+                backlog=ACCEPTED,
                 lifespan="on",
                 log_config=None,
                 access_log=False,
@@ -89,6 +112,18 @@ class Server(uvicorn.Server):
     def stopping_since(self) -> float:
         """Return when the end began, on the monotonic clock; now, if it has not."""
         return self._stopping_since or time.monotonic()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve, with a queue of its full length where connections wait to be accepted."""
+        await super().startup(sockets)
+        for listener in sockets or []:
+            listener.listen(QUEUE)
+
+    async def on_tick(self, counter: int) -> bool:
+        """End the waits for clients that take too long, and tell whether to exit."""
+        if counter % SWEEP == 0:
+            self._connections.sweep(asyncio.get_running_loop().time())
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the streams, which nothing else would, then the requests in flight."""

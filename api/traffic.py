@@ -18,6 +18,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.connections import Connections
 from api.headers import HEAD_FLAG
 
 SERVICE: Final = "governance"
@@ -88,6 +89,27 @@ class ProcessMetrics(Collector):
         )
         cpu.add_metric([], resource.getrusage(resource.RUSAGE_SELF).ru_utime)
         return (memory, cpu)
+
+
+class ConnectionMetrics(Collector):
+    """Connections that are open, and those that were ended for the sake of others."""
+
+    def __init__(self, prefix: str, connections: Connections) -> None:
+        self.prefix = prefix
+        self.connections = connections
+
+    def collect(self) -> Iterable[Metric]:
+        """Read them as they are."""
+        found = GaugeMetricFamily(f"{self.prefix}http_connections", "Connections that are open.")
+        found.add_metric([], len(self.connections))
+        ended = CounterMetricFamily(
+            f"{self.prefix}http_connections_ended",
+            "Connections that were ended because their client let us wait.",
+            labels=["reason"],
+        )
+        for reason, count in self.connections.ended.items():
+            ended.add_metric([reason], count)
+        return (found, ended)
 
 
 def resident_bytes() -> int:

@@ -39,8 +39,10 @@ def up(
     """
     from embedded.screen import Screen
     from embedded.up import Up
+    from schemas.descriptors import raise_limit
 
     settings = load_settings(**({} if port is None else {"port": port})).check_safe()
+    raise_limit()
     Up(settings, scenario, screen=Screen(), seed=seed).run()
 
 
@@ -51,8 +53,10 @@ def worker(assume_topics: AssumeTopics = False) -> None:
     in KAFKA_BOOTSTRAP_SERVERS, else that of the `governance up` that runs in this folder.
     """
     from cli.logs import log_to_stderr, warn_of_unknown
+    from schemas.descriptors import raise_limit
 
     settings = load_settings().check_safe()
+    raise_limit()
     servers = kafka_of(settings)
     if not assume_topics:
         from embedded.provision import provision

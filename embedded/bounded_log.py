@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock, Thread
 from typing import IO, Final
@@ -58,6 +59,11 @@ class BoundedLog:
                     self._write(line)
 
     def _write(self, line: bytes) -> None:
+        """Write *line*; one that has no room is lost, but what prints it never waits for us."""
+        with suppress(OSError):
+            self._append(line)
+
+    def _append(self, line: bytes) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if self.path.exists() and self.path.stat().st_size + len(line) > self._limit:
             self.path.replace(self.path.with_name(f"{self.path.name}.1"))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from api.lanes import LOWERINGS, WRITERS, Lane, Lanes
+from api.lanes import LOWERINGS, WAITING, WRITERS, Lane, Lanes
 
 WRITE, LOWER, READ = (
     ("PATCH", "/api/circuit-breaker/rules/X"),
@@ -65,6 +65,21 @@ async def test_sixty_writers_leave_threads_to_the_others() -> None:
     held.free.set()
     assert await asyncio.gather(*crowd) == [200] * 62
     assert WRITERS + LOWERINGS < 40
+
+
+async def test_a_crowd_that_waits_holds_only_so_many_connections() -> None:
+    """Who would wait behind too many is told at once; whoever lowers has room of their own."""
+    held = Held()
+    app = Lanes(held)
+    crowd = [asyncio.create_task(ask(app, *WRITE)) for _ in range(WRITERS + WAITING)]
+    await let_all_wait()
+    assert await ask(app, *WRITE) == 503
+    crowd.append(asyncio.create_task(ask(app, *LOWER)))
+    await let_all_wait()
+    assert held.inside[-1] == LOWER[1]
+    held.free.set()
+    assert set(await asyncio.gather(*crowd)) == {200}
+    assert await ask(app, *WRITE) == 200
 
 
 async def test_who_finds_no_place_in_time_is_told_to_come_again() -> None:

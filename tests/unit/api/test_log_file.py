@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import logging
@@ -11,6 +12,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,6 +20,7 @@ from typing import Any
 import pytest
 
 from api.log_file import LogFile, settle
+from api.log_throttle import AT_ONCE
 from api.logs import start_logs
 from api.server import pid_file
 from schemas.errors import BadSetting
@@ -96,6 +99,47 @@ def test_a_file_that_cannot_be_opened_stops_nobody(
 
     assert path.read_text() == "here\n"
     assert "FileNotFoundError" in capsys.readouterr().err
+
+
+def test_a_stream_that_cannot_be_closed_stops_nobody(tmp_path: Path) -> None:
+    """Its end fails on a full disk, say: whoever logs goes on, in a new file."""
+    path = tmp_path / "governance.log"
+    file = LogFile(path)
+    assert file.stream is not None
+    kept = file.stream
+    file.stream = Unclosable(kept.detach())
+    path.unlink()
+    for said in ("one", "two"):
+        file.emit(logging.makeLogRecord({"msg": said}))
+    file.close()
+
+    assert path.read_text() == "one\ntwo\n"
+
+
+def test_a_full_disk_is_not_told_of_line_by_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Standard error may be on that disk too: it has the trouble some times, and not each time."""
+    path = tmp_path / "governance.log"
+    path.symlink_to("/dev/full")
+    file = LogFile(path)
+    for _ in range(1_000):
+        file.emit(logging.makeLogRecord({"msg": "no room"}))
+    path.unlink()
+    file.emit(logging.makeLogRecord({"msg": "here"}))
+    file.close()
+
+    assert 0 < capsys.readouterr().err.count("No space left") <= 2 * AT_ONCE
+    assert path.read_text() == "here\n"
+
+
+class Unclosable(TextIOWrapper):
+    """A file that is closed with an error, as some disks do it."""
+
+    def close(self) -> None:
+        """Close it, and fail."""
+        super().close()
+        raise OSError(errno.ENOSPC, "No space left on device")
 
 
 @pytest.fixture
