@@ -52,13 +52,14 @@ def answer_to(error: GovernanceError, *, path: str) -> ProblemResponse:
 
 
 async def _invalid(request: Request, error: Exception) -> ProblemResponse:
-    """Answer a request that its model refused: each field by name."""
+    """Answer a request that its model refused: each field by name; what is no JSON is none."""
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for nothing else
     faults = [_field_problem(fault) for fault in error.errors()]
     detail = "; ".join(f"{fault.field}: {fault.message}" for fault in faults)
+    is_json = all(fault["type"] != "json_invalid" for fault in error.errors())
     return ProblemResponse(
         problem(
-            "invalid_request",
+            "invalid_request" if is_json else "bad_request",
             detail,
             instance=request.url.path,
             field=faults[0].field,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from api.shapes import Prose, Reason, RollbackRequest, StateChanged, Strict
 from governance.approvals import Seen
@@ -27,22 +27,44 @@ class InRole(Strict):
 
     @property
     def role(self) -> ApproverRole:
-        """Return the role; people also write it as they speak it.
+        """Return the role.
 
         Raises:
             BadRequest: none is named, or one that approves nothing.
         """
-        said = (self.approved_by or "").strip().lower().replace(" ", "-").replace("_", "-")
-        try:
-            return ApproverRole(said)
-        except ValueError:
-            known = ", ".join(ApproverRole)
-            raise BadRequest(
-                f"name the role in which you approve: {known}", field="approvedBy"
-            ) from None
+        return role_of(self.approved_by)
 
 
-class ApproveRequest(InRole):
+def role_of(said: object) -> ApproverRole:
+    """Return the role that *said* names; people also write it as they speak it.
+
+    Raises:
+        BadRequest: it names none, or one that approves nothing.
+    """
+    spelled = (
+        said.strip().lower().replace(" ", "-").replace("_", "-") if isinstance(said, str) else ""
+    )
+    try:
+        return ApproverRole(spelled)
+    except ValueError:
+        known = ", ".join(ApproverRole)
+        raise BadRequest(
+            f"name the role in which you approve: {known}", field="approvedBy"
+        ) from None
+
+
+class Approval(InRole):
+    """A yes that names its role, which is asked for before anything else of it is looked at."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_a_role(cls, sent: Any) -> Any:
+        """Refuse what names no role, whatever else is wrong with it."""
+        role_of(sent.get("approvedBy", sent.get("approved_by")) if isinstance(sent, dict) else None)
+        return sent
+
+
+class ApproveRequest(Approval):
     """In which role somebody approves, and on what they decided, as far as they say.
 
     ``digest``, ``version`` and ``autonomyEpoch`` are those of the proposal and the state that

@@ -68,6 +68,8 @@ def document_of(app: FastAPI, *, mode: str) -> dict[str, Any]:
         for path, item in document["paths"].items():
             for method, operation in item.items():
                 _declare_security(operation, f"{method.upper()} {path}", mode=mode)
+                if "requestBody" in operation:
+                    _also(operation["responses"], "bad_request")
                 _declare_problems(operation["responses"])
         _drop_the_frameworks_own(document["components"]["schemas"])
         document["components"]["securitySchemes"] = {

@@ -7,8 +7,8 @@
                | number | number "%" | duration | "window" | string | metric
 
 ``or`` binds least, then ``and``, ``not``, comparisons (which do not chain), ``+ -``, ``* /`` and
-the sign; ``||``, ``&&`` and ``!`` are the same as ``or``, ``and`` and ``not``. What may be compared
-with what is not the grammar's matter but that of `rules.units`.
+the sign; ``||``, ``&&`` and ``!`` are the same as ``or``, ``and`` and ``not``, words in any
+case. What may be compared with what is not the grammar's matter but that of `rules.units`.
 """
 
 from __future__ import annotations

@@ -53,7 +53,8 @@ _TOKEN: Final = re.compile(
 _NUMBER: Final = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?P<share>%)?", re.ASCII)
 _DURATION: Final = re.compile(r"[0-9]{1,9}[smhd]", re.ASCII)
 _CANONICAL: Final = {"===": "==", "!==": "!=", "||": "or", "&&": "and", "!": "not"}
-_WORDS: Final = frozenset({"and", "or", "not"})
+_WORDS: Final = {"and": "and", "or": "or", "not": "not"}
+"""The operators that are words, in any case."""
 
 
 def tokens(text: str) -> list[Token]:
@@ -68,7 +69,7 @@ def tokens(text: str) -> list[Token]:
         if group == "sign":
             found.append(Token(_CANONICAL.get(word, word), word, at))
         elif group == "name":
-            found.append(Token(word if word in _WORDS else Kind.NAME, word, at))
+            found.append(Token(_WORDS.get(word.lower(), Kind.NAME), word, at))
         elif group == "number":
             found.append(Token(_number_kind(match, at), word, at))
         elif group == "string":

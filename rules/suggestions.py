@@ -27,7 +27,6 @@ SIGNS: Final = {
 """Signs of other languages, and ours for them."""
 
 WORDS: Final = {
-    "AND": "and", "And": "and", "OR": "or", "Or": "or", "NOT": "not", "Not": "not",
     "is": "==", "IS": "==", "eq": "==", "ne": "!=", "gt": ">", "gte": ">=", "ge": ">=",
     "lt": "<", "lte": "<=", "le": "<=",
 }  # fmt: skip

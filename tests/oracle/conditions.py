@@ -121,14 +121,17 @@ class Measured:
 
 
 def written(tree: Tree) -> str:
-    """Return the condition as a person would type it, in brackets where it matters."""
+    """Return the condition as a person would type it, in brackets where it matters.
+
+    The words are in capitals and in small letters, since both mean the same.
+    """
     match tree:
         case Term(metric, op, threshold):
             return f'{metric} {op} "{threshold}"' if metric == SEVERITY else _plain(tree)
         case Not(inner):
-            return f"not ({written(inner)})"
+            return f"Not ({written(inner)})"
         case Both(left, right):
-            return f"({written(left)}) and ({written(right)})"
+            return f"({written(left)}) AND ({written(right)})"
         case Either(left, right):
             return f"({written(left)}) or ({written(right)})"
 

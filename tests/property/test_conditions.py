@@ -130,40 +130,45 @@ COMPARED = (
 )
 
 
-def both(left: Said, right: Said) -> Said:
+def both(left: Said, sign: str, right: Said) -> Said:
     """Return the conjunction: what is false settles it."""
 
     def worth(facts: Facts) -> bool | None:
         ways = {left.worth(facts), right.worth(facts)}
         return False if False in ways else None if None in ways else True
 
-    return Said(f"({left.text} and {right.text})", worth)
+    return Said(f"({left.text} {sign} {right.text})", worth)
 
 
-def either(left: Said, right: Said) -> Said:
+def either(left: Said, sign: str, right: Said) -> Said:
     """Return the disjunction: what is true settles it."""
 
     def worth(facts: Facts) -> bool | None:
         ways = {left.worth(facts), right.worth(facts)}
         return True if True in ways else None if None in ways else False
 
-    return Said(f"({left.text} || {right.text})", worth)
+    return Said(f"({left.text} {sign} {right.text})", worth)
 
 
-def opposite(inner: Said) -> Said:
+def opposite(sign: str, inner: Said) -> Said:
     """Return the negation."""
 
     def worth(facts: Facts) -> bool | None:
         way = inner.worth(facts)
         return None if way is None else not way
 
-    return Said(f"not {inner.text}", worth)
+    return Said(f"{sign} {inner.text}", worth)
 
 
+AND = st.sampled_from(["and", "AND", "And", "aNd", "&&"])
+OR = st.sampled_from(["or", "OR", "Or", "oR", "||"])
+NOT = st.sampled_from(["not", "NOT", "Not", "nOT", "!"])
 CONDITIONS = st.recursive(
     COMPARED,
     lambda inner: (
-        st.builds(both, inner, inner) | st.builds(either, inner, inner) | st.builds(opposite, inner)
+        st.builds(both, inner, AND, inner)
+        | st.builds(either, inner, OR, inner)
+        | st.builds(opposite, NOT, inner)
     ),
     max_leaves=4,
 ).filter(lambda said: len(said.text) <= MAX_CONDITION)
@@ -184,8 +189,9 @@ def test_a_condition_means_what_its_parts_mean(said: Said, counts: list[int], le
 
 WORDBOOK = [
     *METRICS, *SIGNS, *WORDS, *REACH, "incident.severity", "commandType.", "commandType.failures",
-    "window", "and", "or", "not", "&&", "||", "!", "(", ")", '"', "'", '"critical"', "'low'", "0",
-    "1", "0.05", "5%", "5m", "7d", "0s", "1e9", ".5", "5.", "999999999999999", " ", "\n", "\x00",
+    "window", "and", "or", "not", "NOT", "&&", "||", "!", "(", ")", '"', "'", '"critical"', "'low'",
+    "0", "1", "0.05", "5%", "5m", "7d", "0s", "1e9", ".5", "5.", "999999999999999", " ", "\n",
+    "\x00",
     "metric", "threshold", "null", "true", "eval", "__class__", "[", "]", "{", "}", ";", ",",
 ]  # fmt: skip
 TERMS = [
@@ -204,7 +210,7 @@ def grammatical(random: Random, depth: int = 3) -> str:
         case 2:
             return f"({grammatical(random, depth - 1)})"
         case 3 | 4:
-            sign = random.choice(["and", "or", "&&", "||"])
+            sign = random.choice(["and", "or", "AND", "Or", "&&", "||"])
             return f"{grammatical(random, depth - 1)} {sign} {grammatical(random, depth - 1)}"
         case _:
             return random.choice(TERMS)

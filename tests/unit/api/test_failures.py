@@ -100,10 +100,19 @@ def test_every_wrong_field_is_named(client: TestClient) -> None:
     assert faults["color"] == "no such field"
 
 
-@pytest.mark.parametrize("body", ['{"severity": ', "", "[" * 60_000])
-def test_what_is_not_json_is_a_bad_request(client: TestClient, body: str) -> None:
-    """Broken, missing and endlessly nested JSON are the client's to mend."""
+@pytest.mark.parametrize(
+    "body", ['{"severity": ', "not json", '{"severity": "low",}', b"\xff\xfe", "[" * 60_000]
+)
+def test_what_is_not_json_is_a_bad_request(client: TestClient, body: str | bytes) -> None:
+    """Broken, garbled and endlessly nested JSON are the client's to mend."""
     answer = client.post("/wish", content=body, headers={"Content-Type": "application/json"})
 
-    assert answer.status_code in (400, 422)
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
     assert answer.json()["detail"]
+
+
+def test_a_body_that_is_missing_is_a_wrong_field(client: TestClient) -> None:
+    """Nothing was sent, and that is what the answer says."""
+    answer = client.post("/wish", headers={"Content-Type": "application/json"})
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")

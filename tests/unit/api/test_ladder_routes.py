@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -67,14 +68,33 @@ def test_the_runbooks_approvals_raise_the_phase(client: TestClient, pending: str
     assert client.get("/api/governance/validation").json()["status"] == "running"
 
 
-@pytest.mark.parametrize("body", [None, {}, {"approvedBy": ""}, {"approvedBy": "somebody"}])
-def test_an_approval_names_its_role(
-    client: TestClient, pending: str, body: dict[str, str] | None
-) -> None:
-    """Without a role, or in one that approves nothing, it is a 400 that names the field."""
+ROLES: list[Any] = ["", "somebody", "x" * 100, None, 5, ["tech-lead"], {}]
+NO_ROLE: list[Any] = [
+    *(None, {}, [], "tech-lead", 5, [{"approvedBy": "tech-lead"}]),
+    *({"approvedBy": said} for said in ROLES),
+    *({"remarks": "fine"}, {"version": "two"}, {"digest": 5, "autonomyEpoch": -1, "by": {}}),
+]
+
+
+@pytest.mark.parametrize("body", NO_ROLE)
+def test_an_approval_names_its_role(client: TestClient, pending: str, body: Any) -> None:
+    """Without a role, or in one that approves nothing, it is a 400 that names the field.
+
+    Whatever else is in it, right or wrong.
+    """
     answer = client.post(f"{PROPOSALS}/{pending}/approve", json=body)
 
     assert (answer.status_code, answer.json()["field"]) == (400, "approvedBy")
+
+
+@pytest.mark.parametrize("more", [{"remarks": "fine"}, {"version": "two"}, {"digest": 5}])
+def test_what_else_is_wrong_with_an_approval_is_named(
+    client: TestClient, pending: str, more: dict[str, Any]
+) -> None:
+    """With its role it is a request like any other."""
+    answer = client.post(f"{PROPOSALS}/{pending}/approve", json={"approvedBy": "tech-lead", **more})
+
+    assert (answer.status_code, answer.json()["field"]) == (422, next(iter(more)))
 
 
 def test_a_refusal_says_what_would_allow_it(client: TestClient, pending: str, trip: Trip) -> None:
