@@ -14,6 +14,10 @@ Pure: the moment is an argument, in ms of log time. A verdict holds until the ne
 caller need only come back when a verdict changes or at `due`. Missing data neither trips nor
 recovers: ``for`` adds up the time of breach alone, and ``keepFiringFor``, which runs from the
 first recovery on, ends only when the recovery is seen to hold.
+
+A rule that is given a stronger action while its breaker is open acts on the breach that stands:
+the breaker trips anew, under that version, as soon as the breach has lasted its ``for`` from then
+on. The trip before it is left for people to resolve, and moves nothing any more.
 """
 
 from __future__ import annotations
@@ -26,6 +30,7 @@ from rules.live import LiveRule
 from rules.verdict import Verdict
 from schemas.actions import action_id
 from schemas.errors import Refused
+from schemas.rules import Action
 from schemas.tallies import STEP
 
 
@@ -41,7 +46,7 @@ class Position(StrEnum):
 MOVES: Final[dict[Position, frozenset[Position]]] = {
     Position.CLOSED: frozenset({Position.PENDING, Position.OPEN}),
     Position.PENDING: frozenset({Position.OPEN, Position.CLOSED}),
-    Position.OPEN: frozenset({Position.RECOVERING, Position.CLOSED}),
+    Position.OPEN: frozenset({Position.OPEN, Position.RECOVERING, Position.CLOSED}),
     Position.RECOVERING: frozenset({Position.OPEN, Position.CLOSED}),
 }
 """Every legal move; `docs/rules.md` shows the same table and a test keeps them equal."""
@@ -53,9 +58,11 @@ class Breaker:
 
     ``since`` is when it came to its ``position``. While pending, ``breaching_since`` is when the
     unbroken breach of now began (None while data is missing) and ``progress`` the ms of breach
-    before that; while recovering, ``recovered_since`` is when the unbroken recovery of now began
+    before that; while open, the same of a breach on which a stronger version is to act; while
+    recovering, ``recovered_since`` is when the unbroken recovery of now began
     (None while data is missing). ``action_id`` and ``opened_at`` are those of the trip that
-    people see; ``latched`` is whether only they close it.
+    people see; ``latched`` is whether only they close it, and ``action`` what it did (None where
+    an older version of the product did not note it).
     """
 
     position: Position = Position.CLOSED
@@ -66,6 +73,13 @@ class Breaker:
     opened_at: int | None = None
     recovered_since: int | None = None
     latched: bool = False
+    action: Action | None = None
+
+    def is_exceeded_by(self, live: LiveRule) -> bool:
+        """Whether *live* would do more than the trip did; where that is not known, it would not."""
+        if self.action is None:
+            return live.rule.action.latches and not self.latched
+        return live.rule.action.exceeds(self.action)
 
 
 CLOSED_BREAKER: Final = Breaker()
@@ -92,9 +106,12 @@ def advance(
         case Position.PENDING:
             return _from_pending(breaker, verdict, at=at, live=live, scope=scope)
         case Position.OPEN:
-            return _from_open(breaker, verdict, recovery, at=at, live=live), False
+            after = _from_open(breaker, verdict, recovery, at=at, live=live)
         case Position.RECOVERING:
-            return _from_recovering(breaker, verdict, recovery, at=at, live=live), False
+            after = _from_recovering(breaker, verdict, recovery, at=at, live=live)
+    if after.position is not Position.OPEN:
+        return after, False
+    return _exceeded(after, verdict, at=at, live=live, scope=scope)
 
 
 def resolve(breaker: Breaker, *, at: int) -> Breaker:
@@ -138,9 +155,27 @@ def _from_closed(verdict: Verdict, *, at: int, live: LiveRule, scope: str) -> tu
 def _from_pending(
     breaker: Breaker, verdict: Verdict, *, at: int, live: LiveRule, scope: str
 ) -> tuple[Breaker, bool]:
-    """Trip when the breach has lasted, give up when it is over, wait while nobody knows."""
+    """Trip when the breach has lasted, and give up when it is over."""
     if verdict is Verdict.OK:
         return _moved(breaker, CLOSED_BREAKER), False
+    return _lasting(breaker, verdict, at=at, live=live, scope=scope)
+
+
+def _exceeded(
+    breaker: Breaker, verdict: Verdict, *, at: int, live: LiveRule, scope: str
+) -> tuple[Breaker, bool]:
+    """Trip anew when the rule has been made stronger and the breach lasts; else stay open."""
+    if verdict is not Verdict.OK and breaker.is_exceeded_by(live):
+        return _lasting(breaker, verdict, at=at, live=live, scope=scope)
+    if breaker.breaching_since is None and not breaker.progress:
+        return breaker, False
+    return replace(breaker, breaching_since=None, progress=0), False
+
+
+def _lasting(
+    breaker: Breaker, verdict: Verdict, *, at: int, live: LiveRule, scope: str
+) -> tuple[Breaker, bool]:
+    """Trip when the breach has lasted for ``for``; while nobody knows, its time stands still."""
     progress = breaker.progress + _elapsed(breaker.breaching_since, at)
     if verdict is Verdict.INSUFFICIENT:
         if breaker.breaching_since is None:
@@ -161,7 +196,14 @@ def _from_open(
         return breaker
     if not live.keep_firing_for:
         return _moved(breaker, CLOSED_BREAKER)
-    recovering = replace(breaker, position=Position.RECOVERING, since=at, recovered_since=at)
+    recovering = replace(
+        breaker,
+        position=Position.RECOVERING,
+        since=at,
+        recovered_since=at,
+        breaching_since=None,
+        progress=0,
+    )
     return _moved(breaker, recovering)
 
 
@@ -189,6 +231,7 @@ def _tripped(breaker: Breaker, *, at: int, live: LiveRule, scope: str) -> Breake
         action_id=action_id(live.name, live.version, scope, at, action),
         opened_at=at,
         latched=action.latches,
+        action=action,
     )
     return _moved(breaker, trip)
 

@@ -30,9 +30,6 @@ from schemas.errors import RuleError
 from schemas.events import Severity
 from schemas.rules import Action, Rule
 
-ACTIONS: Final = (Action.ALERT_ONLY, Action.PAUSE_COMMAND_TYPE, Action.REVERT_TO_L3)
-"""The actions from the weakest to the strongest, as escalation orders them."""
-
 SEVERITIES: Final = (Severity.LOW, Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL)
 """The severities from the mildest to the worst."""
 
@@ -140,7 +137,7 @@ def _is_as_tight(one: _Meaning, other: _Meaning) -> bool:
     return (
         (one.name, one.group_by) == (other.name, other.group_by)
         and one.enabled <= other.enabled
-        and ACTIONS.index(one.action) <= ACTIONS.index(other.action)
+        and not one.action.exceeds(other.action)
         and SEVERITIES.index(one.alert_severity) <= SEVERITIES.index(other.alert_severity)
         and _opens_as_soon(one, other)
         and (other.action.latches or _closes_no_sooner(one, other))

@@ -38,6 +38,14 @@ class Action(StrEnum):
         """Whether only people close a breaker that took this action."""
         return self is not Action.ALERT_ONLY
 
+    def exceeds(self, other: Action) -> bool:
+        """Whether this takes more autonomy away than *other* does."""
+        return STRENGTHS.index(self) > STRENGTHS.index(other)
+
+
+STRENGTHS: Final = (Action.ALERT_ONLY, Action.PAUSE_COMMAND_TYPE, Action.REVERT_TO_L3)
+"""The actions from the weakest to the strongest, as escalation orders them."""
+
 
 class RuleSummary(Wire):
     """The six fields by which the runbook knows a rule."""

@@ -67,6 +67,7 @@ class StoredBreaker(msgspec.Struct, array_like=True, frozen=True):
     opened_at: int | None
     recovered_since: int | None
     latched: bool
+    action: str | None = None
 
 
 class StoredBaseline(msgspec.Struct, array_like=True, frozen=True):

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from rules.breaker import CLOSED_BREAKER, Breaker, Position
 from rules.live import LiveRule
 from rules.windows import Baseline, Mark, Panes
+from schemas.rules import Action
 from schemas.tallies import SAMPLES, Row, SampleClass, dimension_of
 from streams.deltas import Kept, Sparse, StoredBaseline, StoredBreaker, Unit
 
@@ -135,6 +136,7 @@ def _stored(rule: str, breaker: Breaker) -> StoredBreaker:
         breaker.opened_at,
         breaker.recovered_since,
         breaker.latched,
+        breaker.action and breaker.action.value,
     )
 
 
@@ -163,4 +165,5 @@ def _breaker(stored: StoredBreaker) -> Breaker:
         opened_at=stored.opened_at,
         recovered_since=stored.recovered_since,
         latched=stored.latched,
+        action=Action(stored.action) if stored.action else None,
     )

@@ -96,7 +96,8 @@ class _Breaker:
     """One rule on one scope, and what it has seen since people last resolved it.
 
     ``progress`` is how long (ms) the breach has lasted: the time from each evaluation that said
-    breach to the next. ``since`` is when it began to recover.
+    breach to the next. ``since`` is when it began to recover. ``is_urged`` while a law that does
+    more than the one that tripped waits for the breach to last.
     """
 
     phase: _Phase = _Phase.CLOSED
@@ -104,6 +105,7 @@ class _Breaker:
     since: int = 0
     seen_at: int = 0
     seen_breach: bool = False
+    is_urged: bool = False
     trip: Trip | None = None
     mark: int | None = None
     panes: dict[int, dict[Column, int]] = field(default_factory=dict)
@@ -119,7 +121,18 @@ class _Breaker:
             return self._wait(law, breach)
         if self.trip is not None and not self.trip.law.rule.action.latches:
             self._recover(law, at, well)
-        return False
+        return self._urge(law, breach)
+
+    def _urge(self, law: Law, breach: bool | None) -> bool:
+        """Open once more for a law that does more, when it has seen the breach last."""
+        is_harder = self.trip is not None and _harshness(law) > _harshness(self.trip.law)
+        if self.phase is not _Phase.OPEN or not is_harder or breach is False:
+            self.is_urged = False
+        elif breach and not self.is_urged:
+            self.is_urged, self.progress = True, 0
+        acts = self.is_urged and breach is True and self.progress >= length(law.rule.for_)
+        self.is_urged = self.is_urged and not acts
+        return acts
 
     def _wait(self, law: Law, breach: bool | None) -> bool:
         """Open when the breach has lasted long enough; close as soon as it is over."""
@@ -141,13 +154,18 @@ class _Breaker:
     def next_move(self, law: Law, at: int, *, breach: bool | None, well: bool | None) -> int | None:
         """Return when the breaker moves again if what is known at *at* stays so."""
         latched = self.trip is not None and self.trip.law.rule.action.latches
-        if self.phase is _Phase.PENDING and breach:
+        if breach and (self.phase is _Phase.PENDING or self.is_urged):
             return ceil_step(at + length(law.rule.for_) - self.progress)
         if self.phase is _Phase.RECOVERING and well:
             return ceil_step(self.since + _keep(law))
         if self.phase is _Phase.CLOSED and breach:
             return at + STEP
         return at + STEP if self.phase is _Phase.OPEN and well and not latched else None
+
+
+def _harshness(law: Law) -> int:
+    """Return how much autonomy a law takes: nothing, a command type's, all of it."""
+    return ["alert_only", "pause_command_type", "revert_to_l3"].index(law.rule.action.value)
 
 
 def _keep(law: Law) -> int:

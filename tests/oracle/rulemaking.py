@@ -101,7 +101,18 @@ def _changed(random: Random, law: Law, version: int, since: int) -> Law:
         rule = law.rule.model_copy(update={"enabled": not law.rule.enabled})
         same = Draft(rule, law.tree, law.recovery)
         return law_of(same, name=name, version=version, since=since)
+    if chance < 0.65:
+        return law_of(_harsher(random, law), name=name, version=version, since=since)
     return law_of(_draft(random, name), name=name, version=version, since=since)
+
+
+def _harsher(random: Random, law: Law) -> Draft:
+    """Return a rule that mostly does more, and has another `for`; all else is as it was."""
+    assert law.tree is not None
+    is_typed = law.dimension == "commandType"
+    actions = [Action.REVERT_TO_L3, *([Action.PAUSE_COMMAND_TYPE] if is_typed else [])]
+    changes = {"action": random.choice(actions), "for_": random.choice(PATIENCE)}
+    return Draft(law.rule.model_copy(update=changes), law.tree, law.recovery)
 
 
 def _draft(random: Random, name: str) -> Draft:

@@ -17,11 +17,12 @@ from tests.unit.rules.facts import live
 BREACH, OK, INSUFFICIENT = Verdict.BREACH, Verdict.OK, Verdict.INSUFFICIENT
 START = 1_000_000
 RULES = [
-    live(action=action, **{"for": wait}, keepFiringFor=keep)
-    for action in ("alert_only", "revert_to_l3")
+    live(action=action, **{"for": wait}, keepFiringFor=keep, groupBy="commandType")
+    for action in ("alert_only", "revert_to_l3", "pause_command_type")
     for wait in ("0s", "1s", "2s")
     for keep in ("0s", "1s", "3s")
 ]
+STRONGER = ["alert_only", "pause_command_type", "revert_to_l3"]
 Seen = tuple[Verdict, Verdict]
 """A verdict, and what the condition of recovery says."""
 
@@ -38,11 +39,14 @@ class Model:
         self.is_open = False
         self.pending: list[Verdict] = []
         self.recovering: list[Seen] | None = None
+        self.acted = by.rule.action
+        self.urged: list[Verdict] = []
 
     def see(self, verdict: Verdict, recovery: Verdict, at: int) -> None:
         """Live through one step."""
         if self.is_open:
             self._while_open(verdict, recovery)
+            self._while_exceeded(verdict, at)
         else:
             self._while_closed(verdict, at)
 
@@ -52,13 +56,13 @@ class Model:
             self.pending = []
         elif verdict is BREACH and self.pending.count(BREACH) * STEP >= self.by.for_:
             self.trips.append(at)
-            self.is_open, self.pending = True, []
+            self.is_open, self.pending, self.acted = True, [], self.by.rule.action
         elif verdict is BREACH or self.pending:
             self.pending.append(verdict)
 
     def _while_open(self, verdict: Verdict, recovery: Verdict) -> None:
         """Close once recovery began as many steps ago as `keepFiringFor` has, and holds."""
-        if self.by.rule.action.latches:
+        if self.acted.latches:
             return
         if verdict is BREACH or (recovery is OK):
             self.recovering = None
@@ -68,6 +72,21 @@ class Model:
                 self.is_open, self.recovering = False, None
         if self.recovering is not None:
             self.recovering.append((verdict, recovery))
+
+    def _while_exceeded(self, verdict: Verdict, at: int) -> None:
+        """Trip anew once as many steps of breach as `for` has lie behind a stronger action."""
+        is_open = self.is_open and self.recovering is None
+        if (
+            not is_open
+            or verdict is OK
+            or STRONGER.index(self.by.rule.action) <= STRONGER.index(self.acted)
+        ):
+            self.urged = []
+        elif verdict is BREACH and self.urged.count(BREACH) * STEP >= self.by.for_:
+            self.trips.append(at)
+            self.acted, self.urged = self.by.rule.action, []
+        elif verdict is BREACH or self.urged:
+            self.urged.append(verdict)
 
     @property
     def position(self) -> Position:
@@ -106,6 +125,31 @@ def test_a_breaker_does_what_the_book_says(by: LiveRule, seen: list[tuple[Seen, 
         at = START + number * STEP
         model.see(verdict, recovery, at)
         assert (breaker.position, tripped) == (model.position, at in model.trips)
+
+
+VERSIONS = st.lists(st.tuples(st.sampled_from(RULES), RUNS), min_size=1, max_size=4)
+
+
+@settings(max_examples=1_500, deadline=None)
+@given(versions=VERSIONS)
+def test_a_rule_that_changes_does_what_the_book_says(
+    versions: list[tuple[LiveRule, list[tuple[Seen, int]]]],
+) -> None:
+    """So it is while versions follow each other; and coming back only when due is enough."""
+    model, at = Model(versions[0][0]), START
+    breaker = lazy = CLOSED_BREAKER
+    for by, history in versions:
+        model.by = by
+        before, deadline = None, None
+        for one in runs(history):
+            at += STEP
+            model.see(*one, at)
+            breaker, tripped = advance(breaker, *one, at=at, live=by, scope="*")
+            assert (breaker.position, tripped) == (model.position, at in model.trips)
+            if one != before or (deadline is not None and deadline <= at):
+                lazy, _ = advance(lazy, *one, at=at, live=by, scope="*")
+                before, deadline = one, due(lazy, by)
+            assert lazy == breaker
 
 
 @settings(max_examples=1_500, deadline=None)
@@ -194,7 +238,8 @@ class Life(RuleBasedStateMachine):
         b = self.breaker
         assert (b.action_id is not None) == (b.position in {Position.OPEN, Position.RECOVERING})
         assert (b.opened_at is not None) == (b.action_id is not None)
-        assert b.breaching_since is None or b.position is Position.PENDING
+        assert b.breaching_since is None or b.position in {Position.PENDING, Position.OPEN}
+        assert (b.action is not None) == (b.action_id is not None)
         assert b.recovered_since is None or b.position is Position.RECOVERING
         assert not (b.latched and b.position is Position.RECOVERING)
         assert b.position is not Position.CLOSED or b == CLOSED_BREAKER

@@ -127,6 +127,22 @@ def test_a_latched_breaker_opens_once() -> None:
     assert moments(Book([law(FAILED_TWICE, action=Action.ALERT_ONLY)]), again) == [200, 30_200]
 
 
+def test_a_law_that_does_more_acts_on_the_breach_that_stands() -> None:
+    """Two failures alert at 400 ms; a revert from 700 ms on acts there, or after its `for`."""
+    alert = law(FAILED_TWICE, action=Action.ALERT_ONLY)
+    at_once = law(FAILED_TWICE, version=2, since=700)
+    later = law(FAILED_TWICE, version=2, since=700, for_="3s")
+    weaker = law(FAILED_TWICE, version=2, since=700, action=Action.ALERT_ONLY)
+    too_late = law(FAILED_TWICE, version=2, since=30_000)
+
+    assert moments(Book([alert, at_once]), TWO_FAILURES) == [400, 700]
+    assert moments(Book([alert, later]), TWO_FAILURES) == [400, 3_700]
+    for other in (weaker, too_late):
+        assert moments(Book([alert, other]), TWO_FAILURES) == [400]
+    [_, trip] = trips(Book([alert, at_once]), TWO_FAILURES)
+    assert trip.id == action_id("r", 2, "*", NOON + 700, "revert_to_l3")
+
+
 def test_a_resolved_breaker_counts_afresh() -> None:
     """After a resolution at 500 ms one more failure is not enough, two more are."""
     failures = [(at, command(f"c{at}", at=at)) for at in (0, 100, 600, 700)]

@@ -222,3 +222,51 @@ def test_a_closed_or_latched_breaker_is_never_due() -> None:
     """Time alone moves neither, so judges need not come back for them."""
     assert due(CLOSED_BREAKER, PATIENT) is None
     assert due(after(LATCH, (0, BREACH)), LATCH) is None
+
+
+def test_a_stronger_rule_acts_on_the_breach_that_stands() -> None:
+    """An alert is open when its rule is made to revert: the next verdict of breach trips anew."""
+    stronger = live(action="revert_to_l3")
+    alert = after(ALERT, (0, BREACH))
+    acted, tripped = judged(alert, BREACH, at=AT + 500, by=stronger)
+
+    assert tripped
+    assert (acted.position, acted.opened_at, acted.latched) == (Position.OPEN, AT + 500, True)
+    assert acted.action_id == action_id("High Error Rate", 1, "*", AT + 500, "revert_to_l3")
+    assert judged(acted, BREACH, at=AT + 600, by=stronger) == (acted, False)
+
+
+@pytest.mark.parametrize("verdict", [OK, INSUFFICIENT])
+def test_a_stronger_rule_does_nothing_without_a_breach(verdict: Verdict) -> None:
+    """What is over or not known lowers nothing; a pause that is open stays so."""
+    typed = {"groupBy": "commandType"}
+    paused = after(live(action="pause_command_type", **typed), (0, BREACH))
+    stronger = live(action="revert_to_l3", **typed)
+
+    assert judged(paused, verdict, at=AT + 500, by=stronger) == (paused, False)
+    assert judged(paused, BREACH, at=AT + 600, by=stronger)[1]
+
+
+def test_a_stronger_rule_waits_for_its_own_for() -> None:
+    """Its time runs from when it is in force, stands while nobody knows, and ok begins it anew."""
+    stronger = live(action="revert_to_l3", **{"for": "2s"})
+    waiting, tripped = judged(after(ALERT, (0, BREACH)), BREACH, at=AT + 500, by=stronger)
+    assert (tripped, due(waiting, stronger)) == (False, AT + 2_500)
+    blind, _ = judged(waiting, INSUFFICIENT, at=AT + 1_500, by=stronger)
+    assert (blind.progress, due(blind, stronger)) == (1_000, None)
+    again, _ = judged(blind, BREACH, at=AT + 5_000, by=stronger)
+    assert judged(again, BREACH, at=AT + 5_900, by=stronger) == (again, False)
+    assert judged(again, BREACH, at=AT + 6_000, by=stronger)[1]
+    assert judged(again, OK, at=AT + 5_900, by=stronger) == (CLOSED_BREAKER, False)
+    weaker, tripped = judged(again, BREACH, at=AT + 6_000, by=ALERT)
+    assert (weaker.breaching_since, weaker.progress, tripped) == (None, 0, False)
+
+
+def test_a_trip_whose_action_nobody_noted_is_exceeded_only_if_it_was_an_alert() -> None:
+    """Older versions noted only whether it latched: a latched trip may have been a revert."""
+    alert, latched = (Breaker(Position.OPEN, action_id="a", opened_at=AT, latched=latch)
+                      for latch in (False, True))  # fmt: skip
+
+    assert alert.is_exceeded_by(LATCH)
+    assert not alert.is_exceeded_by(ALERT)
+    assert not latched.is_exceeded_by(LATCH)

@@ -12,7 +12,7 @@ from rules import breaker, grammar
 from rules.breaker import MOVES
 from rules.condition import compile_condition
 from rules.defaults import default_rules
-from rules.direction import ACTIONS, SEVERITIES, change
+from rules.direction import SEVERITIES, change
 from rules.escalation import INFERENCES
 from rules.grammar import MAX_HEIGHT
 from rules.metrics import METRICS
@@ -21,7 +21,7 @@ from rules.verdict import Verdict
 from rules.windows import RINGS
 from schemas.durations import milliseconds
 from schemas.errors import RuleError
-from schemas.rules import MAX_CONDITION, Rule
+from schemas.rules import MAX_CONDITION, STRENGTHS, Rule
 from schemas.settings import Settings, variable_of
 from schemas.tallies import Column
 from tests.unit.rules.facts import rule
@@ -171,5 +171,5 @@ def test_every_field_is_said_to_be_tighter_or_looser() -> None:
     shown = {row[0]: row[1] for row in rows}
 
     assert set(shown) == {row[0] for row in table("| field | meaning |")} | {"the rule itself"}
-    assert shown["action"] == " → ".join(ACTIONS)
+    assert shown["action"] == " → ".join(STRENGTHS)
     assert shown["alertSeverity"] == " → ".join(SEVERITIES)

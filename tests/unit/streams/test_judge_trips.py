@@ -97,6 +97,36 @@ def test_a_resolution_heard_of_too_late_waits_until_that_is_stored() -> None:
     assert not state.scopes["*"].breakers
 
 
+def test_a_rule_made_stronger_acts_on_the_breach_that_stands() -> None:
+    """At the T from which it is in force, with its version in the id; resolving both works."""
+    state = begun(entry(**ERRORS))
+    alert = actions(see(state, failing(FIRST)))[0]
+    state.learn([entry(2, since=FIRST + SECOND, **ERRORS, action="revert_to_l3")])
+    found = actions(see(state, cut(FIRST + STEP, upto=FIRST + 2 * SECOND)))
+    assert [(one.action, one.rule_version, to_ms(one.decided_at)) for one in found] == [
+        ("revert_to_l3", 2, FIRST + SECOND)
+    ]
+    assert found[0].id != alert.id
+    old, new = (
+        Resolution(one.id, "High Error Rate", "*", at)
+        for one, at in ((alert, FIRST + 3 * SECOND), (found[0], FIRST + 4 * SECOND))
+    )
+    state.learn(resolutions=[old])
+    assert see(state, cut(FIRST + 2 * SECOND, upto=FIRST + 3 * SECOND)) == []
+    assert state.scopes["*"].breaker("High Error Rate").action_id == found[0].id
+    state.learn(resolutions=[new])
+    see(state, cut(FIRST + 3 * SECOND, upto=FIRST + 4 * SECOND))
+    assert not state.scopes["*"].breakers
+
+
+def test_a_rule_made_stronger_after_the_breach_does_nothing() -> None:
+    """The failures have left the window: the alert has closed, and nothing is lowered."""
+    state = begun(entry(**ERRORS))
+    see(state, failing(FIRST))
+    state.learn([entry(2, since=FIRST + 2 * MINUTE, **ERRORS, action="revert_to_l3")])
+    assert see(state, cut(FIRST + STEP, upto=FIRST + 3 * MINUTE)) == []
+
+
 # ----------------------------------------------------------------------------------- evidence
 
 
