@@ -44,11 +44,6 @@ class Screen:
             self._said = text
             self._console.print(Text(f"  {text}", style="dim"))
 
-    @property
-    def is_live(self) -> bool:
-        """Tell whether a line can be changed after it was written."""
-        return self._console.is_terminal
-
     def say(self, text: str = "", *, style: str = "") -> None:
         """Say one line."""
         self._console.print(Text(text, style=style))

@@ -7,9 +7,8 @@ because libraries disagree on which partition a key belongs to.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
@@ -21,15 +20,6 @@ PATIENCE: Final = 10_000
 
 LINGER: Final = 5
 """Milliseconds for which records are gathered: one request instead of many."""
-
-
-def key_of(event: Mapping[str, Any]) -> str:
-    """Return the key of *event*: its command type, or its id if it names none.
-
-    >>> key_of({"id": "e-1", "commandType": "SET_POWER"})
-    'SET_POWER'
-    """
-    return str(event.get("commandType") or event["id"])
 
 
 def key_of_bytes(value: bytes) -> bytes | None:

@@ -59,7 +59,6 @@ class TallyConsumer:
         self._flushed_at = 0.0
         self._since_start: Counts = [0] * WIDTH
         self.malformed = 0
-        self.holes = 0
 
     @property
     def pulse(self) -> Pulse | None:
@@ -152,7 +151,6 @@ class TallyConsumer:
             if last is not None and cut.upto <= last:
                 continue
             if last is not None and cut.frm > last:
-                self.holes += 1
                 log.error("%s: cuts from %d to %d are missing", self._topic, last, cut.frm)
             self._minutes.add(cut)
             self._cuts[source] = cut.upto

@@ -30,7 +30,6 @@ from rules.tree import (
     Node,
     Not,
     Operator,
-    WindowLength,
     walk,
 )
 from rules.values import operand
@@ -65,7 +64,6 @@ class Term:
     is_whole: bool = False
     is_growing: bool = False
     has_rate: bool = False
-    has_window: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +157,6 @@ def _term(
         is_whole=is_whole,
         is_growing=_is_growing(node),
         has_rate=any(isinstance(n, MetricName) and _is_rate(METRICS[n.metric]) for n in below),
-        has_window=any(isinstance(n, WindowLength) for n in below),
     )
 
 

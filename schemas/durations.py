@@ -8,7 +8,6 @@ Written durations are what rules, settings and answers show; the engine counts m
 from __future__ import annotations
 
 import re
-from datetime import timedelta
 from fractions import Fraction
 from typing import Annotated, Final
 
@@ -120,8 +119,3 @@ Duration = Annotated[str, AfterValidator(check_duration)]
 
 Window = Annotated[str, AfterValidator(check_window)]
 """A written duration from 5 s to 7 d."""
-
-
-def as_timedelta(text: str) -> timedelta:
-    """Return a written duration as a `timedelta`."""
-    return timedelta(milliseconds=milliseconds(text))

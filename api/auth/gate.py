@@ -55,7 +55,6 @@ class Checks:
     """Tells whom a request's proof speaks for, as the settings want it."""
 
     def __init__(self, desk: Desk, settings: Settings) -> None:
-        self._mode = settings.auth
         self._tokens = TokenCheck(desk)
         self._jwts = JwtCheck(settings, desk.clock) if settings.auth == "oidc" else None
 

@@ -37,7 +37,6 @@ from governance.handlers.events import (
     count_events,
     explain_event,
     list_events,
-    list_events_between,
     list_unresolved_events,
     resolve_event,
 )
@@ -143,7 +142,6 @@ __all__ = [
     "list_audit",
     "list_checklist",
     "list_events",
-    "list_events_between",
     "list_joint_acts",
     "list_obstacles",
     "list_past_joint_acts",

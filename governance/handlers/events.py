@@ -39,12 +39,6 @@ def explain_event(desk: Desk, event_id: str) -> ExplainedEvent:
         return unit.events.explained(event_id).seen_at(desk.clock())
 
 
-def list_events_between(desk: Desk, start: datetime, end: datetime) -> list[BreakerEvent]:
-    """Return the events that tripped in ``[start, end)``, oldest first."""
-    with desk.store.reading() as unit:
-        return unit.events.between(start, end)
-
-
 def count_all_events(desk: Desk) -> int:
     """Return how many events there are."""
     with desk.store.reading() as unit:

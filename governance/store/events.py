@@ -116,11 +116,6 @@ class EventShelf:
         found: str | None = self._connection.execute(wanted).scalar()
         return found
 
-    def between(self, start: datetime, end: datetime) -> list[BreakerEvent]:
-        """Return the events that tripped in ``[start, end)``, oldest first."""
-        wanted = select(*LISTED).where(*_tripped(start, end))
-        return self._listed(wanted.order_by(events.c.seq))
-
     def newest_between(self, start: datetime, end: datetime, *, limit: int) -> list[BreakerEvent]:
         """Return the newest *limit* events that tripped in ``[start, end)``, newest first."""
         wanted = select(*LISTED).where(*_tripped(start, end))

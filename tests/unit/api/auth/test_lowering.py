@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -41,6 +42,11 @@ def _until_hasty(ask: Ask, headers: Mapping[str, str]) -> int:
     pytest.fail("nobody had to wait")
 
 
+def _given_since(began: float) -> float:
+    """Return how many guesses there may have been at most since then, and one or two more."""
+    return FAILURES + 2 + (time.monotonic() - began) * FAILURES / 60
+
+
 def _asks(client: TestClient | httpx2.Client, path: str) -> Ask:
     """Return what reads *path*, or lowers there, under some headers."""
     if path == STATE:
@@ -75,9 +81,12 @@ def test_guessing_at_what_lowers_is_no_way_around_the_limit(
     """All addresses count together, and none of the guesses is hashed slowly."""
     guess = _half_right(bearer("olga", Role.OPERATOR)["Authorization"])
 
-    assert FAILURES <= _until_hasty(_asks(guarded, KILL), guess) <= FAILURES + 2
-    assert _asks(guarded, BACK)(guess) == 429
-    assert _asks(guarded, STATE)(guess) == 429
+    began = time.monotonic()
+    assert FAILURES <= _until_hasty(_asks(guarded, KILL), guess) <= _given_since(began)
+    for path in (KILL, BACK, STATE):
+        _until_hasty(_asks(guarded, path), guess)
+    looked_at = sum(_asks(guarded, path)(guess) == 401 for path in 20 * (KILL, BACK, STATE))
+    assert looked_at <= _given_since(began) - FAILURES
 
 
 def test_a_wrong_secret_costs_no_slow_hash(
@@ -111,10 +120,11 @@ def test_a_token_of_an_older_version_holds_still(
     monkeypatch.setattr(tokens, "is_of", counted)
     assert _asks(guarded, KILL)(olga) == 200
     guess = _half_right(olga["Authorization"])
+    began = time.monotonic()
     for _ in range(3 * FAILURES):
         _asks(guarded, KILL)(guess)
 
-    assert len(hashed) <= FAILURES + 5
+    assert len(hashed) <= _given_since(began)
     assert _asks(guarded, KILL)(olga) == 200
 
 
@@ -138,7 +148,7 @@ def test_only_those_who_may_lower_use_up_that_share(hasty: TestClient, bearer: B
     """Each has their own; who may not lower spends what they may read with."""
     viewer, olga = bearer("vera", Role.VIEWER), bearer("olga", Role.OPERATOR)
     assert _until_hasty(_asks(hasty, KILL), viewer) >= 10
-    assert _asks(hasty, STATE)(viewer) == 429
+    assert 429 in [_asks(hasty, STATE)(viewer) for _ in range(3)]
     _until_hasty(_asks(hasty, KILL), {})
     _until_hasty(_asks(hasty, STATE), olga)
     assert _asks(hasty, KILL)(olga) == 200
@@ -177,6 +187,5 @@ def test_over_a_socket_the_kill_switch_answers_amid_guesses(
     with running.client() as client:
         for guess in (WRONG, UNREADABLE, _half_right(olga["Authorization"])):
             _until_hasty(_asks(client, KILL), guess)
-        assert _asks(client, STATE)(olga) == 429
         assert _asks(client, KILL)(olga) == 200
         assert _asks(client, STATE)(olga) == 200
