@@ -158,6 +158,14 @@ def test_systemd_starts_again_what_a_new_start_may_mend(unit: Path) -> None:
     assert service["WorkingDirectory"].endswith("/services/governance")
 
 
+def test_systemd_gives_each_unit_descriptors_enough() -> None:
+    """The default of many systems is 1,024, which a crowd of clients uses up."""
+    for unit in UNITS:
+        given = re.search(r"^LimitNOFILE=(\d+)$", unit.read_text(encoding="utf-8"), re.MULTILINE)
+        assert given is not None, unit.name
+        assert int(given[1]) >= 65_536
+
+
 def test_systemd_understands_the_units(tmp_path: Path) -> None:
     """No directive is misspelt, and what the runbook restarts is the API."""
     subprocess.run([ROOT / "tests" / "scripts" / "install_tools.sh", "systemd-analyze"], check=True)
