@@ -21,7 +21,6 @@ MOST: Final = 1_000
 PATIENCE: Final = 9.0
 """Seconds that a connection waits for its client: with a sweep's pause, less than ten."""
 
-
 TOO_SLOW: Final = "too_slow"
 NO_ROOM: Final = "no_room"
 """Why connections are ended."""

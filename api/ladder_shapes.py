@@ -53,7 +53,7 @@ def role_of(said: object) -> ApproverRole:
         ) from None
 
 
-class Approval(InRole):
+class InNamedRole(InRole):
     """A yes that names its role, which is asked for before anything else of it is looked at."""
 
     @model_validator(mode="before")
@@ -64,7 +64,7 @@ class Approval(InRole):
         return sent
 
 
-class ApproveRequest(Approval):
+class ApproveRequest(InNamedRole):
     """In which role somebody approves, and on what they decided, as far as they say.
 
     ``digest``, ``version`` and ``autonomyEpoch`` are those of the proposal and the state that

@@ -10,11 +10,11 @@ from fastapi import APIRouter, Path, Query
 from api.asking import AskActor, AskDesk
 from api.auth.gate import AskCaller
 from api.ladder_shapes import (
-    Approval,
     Concluded,
     ConcludeRequest,
     CooldownAnswer,
     CooldownLifted,
+    InNamedRole,
     PhaseEntry,
 )
 from api.moments import Edge, moment_of
@@ -79,7 +79,7 @@ def show_cooldown(desk: AskDesk) -> CooldownAnswer:
         "unavailable",
     ),
 )  # fmt: skip
-def lift_cooldown(desk: AskDesk, caller: AskCaller, wanted: Approval) -> CooldownLifted:
+def lift_cooldown(desk: AskDesk, caller: AskCaller, wanted: InNamedRole) -> CooldownLifted:
     """Agree, in a role of yours, to end the cooldown early.
 
     It takes one person for each role that approves the next phase; the last one ends it.
