@@ -76,8 +76,9 @@ def patch_rule(
     """Change any fields of a rule but its name.
 
     What cannot go live is refused with its position, and the last good version stays in force.
-    What the windows have counted is kept. Where people are known, whoever may lower autonomy may
-    tighten a rule at once; what may loosen it takes two: 202 until a second person signs.
+    What the windows have counted is kept, and a stronger action also acts on a breach for which a
+    breaker is open already. Where people are known, whoever may lower autonomy may tighten a rule
+    at once; what may loosen it takes two: 202 until a second person signs.
     """
     done = signing.patch_rule(name, patch, seen)
     return waiting(done) if isinstance(done, JointAct) else _changed(done, answer)
