@@ -46,8 +46,8 @@ END: Final = 9.5
 """Seconds from the signal to the end at most; a service manager kills after ten."""
 
 ACCEPTED: Final = 64
-"""Connections that are accepted at once, before any of them is counted. asyncio takes as many as
-fit into the queue, and goes on for as long when there are no descriptors left."""
+"""Connections that are accepted at once, before any of them is counted; fewer where there is room
+for few. asyncio takes as many as fit into the queue, and without descriptors tries as often."""
 
 QUEUE: Final = 4_096
 """Connections that the kernel keeps until they are accepted; it may keep fewer."""
@@ -97,7 +97,7 @@ class Server(uvicorn.Server):
                 app,
                 http=partial(BoundedProtocol, self._connections),  # type: ignore[arg-type]
                 ws="none",
-                backlog=ACCEPTED,
+                backlog=max(1, min(ACCEPTED, self._connections.most // 8)),
                 lifespan="on",
                 log_config=None,
                 access_log=False,
