@@ -93,6 +93,7 @@ class Signing:
             RoleNotHeld: a role is named that is not theirs.
             GovernanceError: whatever the act is refused with.
         """
+        handlers.settle_records(self.desk, act_id)
         act = handlers.show_joint_act(self.desk, act_id)
         wish = read_wish(act)
         check_may(self.caller, wish.GRANT)

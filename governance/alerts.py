@@ -11,6 +11,7 @@ from typing import Any
 from governance.audit import Checkpoint
 from governance.autonomy import Autonomy
 from governance.events import BreakerEvent
+from governance.provenance.differences import Difference
 from schemas.alerts import Alert, AlertData, AlertType
 from schemas.events import Severity
 from schemas.governance import Phase
@@ -102,6 +103,27 @@ def state_restored(state: Autonomy, *, cause: str, problem: str, at: datetime) -
             scope="*",
             autonomy_epoch=state.epoch,
             context={"to": state.facts(), "problem": problem},
+        ),
+    )
+
+
+def record_restored(found: Difference, *, cause: str, epoch: int, at: datetime) -> Alert:
+    """Return the alert that a record was changed by SQL and is not believed; *cause* makes its id.
+
+    It is critical: whoever writes to the database tried to do what takes other people.
+    """
+    return Alert(
+        id=f"{cause}:restored",
+        type=AlertType.RECORD_RESTORED,
+        subject=found.id,
+        time=at,
+        data=AlertData(
+            summary=f"A change by SQL is not believed: {found}",
+            severity=Severity.CRITICAL,
+            scope="*",
+            event_id=found.id if found.table == "circuit_breaker_events" else None,
+            autonomy_epoch=epoch,
+            context={"table": found.table, "differs": list(found.fields)},
         ),
     )
 

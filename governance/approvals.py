@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Final
 
 from governance.ladder import ApproverRole, RiskLevel
+from governance.people import is_same_person, told_as
 from governance.proposals import Approval, Proposal, ProposalStatus, digest_of
 from rules.questions import ApprovalFacts
 from schemas.errors import (
@@ -126,16 +127,17 @@ def check_person(proposal: Proposal, approver: Approver) -> None:
     """
     check_holds(approver)
     person, role = approver.principal, approver.role
-    if person in (proposal.proposed_by, proposal.requested_by):
-        raise OwnProposal(f"{person} asked for this proposal")
+    for asker in filter(None, (proposal.proposed_by, proposal.requested_by)):
+        if is_same_person(asker, person):
+            raise OwnProposal(f"{told_as(asker, person)} asked for this proposal")
     if role not in proposal.required_approvals:
         asked = ", ".join(proposal.required_approvals)
         raise RoleNotRequired(f"{role} is not among the required approvals: {asked}")
     for given in proposal.approvals:
         if given.is_standing and given.role is role and given.approver != person:
             raise RoleTaken(f"{given.approver} approved as {role}")
-        if given.is_standing and given.approver == person and given.role is not role:
-            raise OnePersonOneRole(f"{person} approved as {given.role}")
+        if given.is_standing and given.role is not role and is_same_person(given.approver, person):
+            raise OnePersonOneRole(f"{told_as(given.approver, person)} approved as {given.role}")
 
 
 def check_open(proposal: Proposal, now: datetime) -> None:

@@ -74,6 +74,8 @@ class Act(StrEnum):
     READINESS_ATTESTED = "readiness.attested"
     TOKEN_CREATED = "token.created"  # noqa: S105 - an act, no secret
     TOKEN_REVOKED = "token.revoked"  # noqa: S105 - an act, no secret
+    TOKEN_NOTED = "token.noted"  # noqa: S105 - an act, no secret
+    RECORD_RESTORED = "record.restored"
     DATABASE_PRUNED = "database.pruned"
     DATABASE_RESTORED = "database.restored"
 
@@ -151,7 +153,10 @@ BEGINNING: Final = Checkpoint(0, GENESIS)
 
 
 class ChainReport(Wire):
-    """What verifying found: ``broken_at`` is the ``seq`` of the first row that does not fit."""
+    """What verifying found: ``broken_at`` is the ``seq`` of the first row that does not fit.
+
+    ``differences`` says, one sentence each, what of the tables is not as a whole chain tells it.
+    """
 
     intact: bool
     rows: int
@@ -159,6 +164,7 @@ class ChainReport(Wire):
     head_hash: str
     broken_at: int | None = None
     problem: str | None = None
+    differences: list[str] = []
 
 
 _spell: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode

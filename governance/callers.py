@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from governance.people import is_same_person, skeleton
 from schemas.errors import BadRequest
 
 
@@ -74,11 +73,11 @@ SOMEBODY_HERE: Final = Caller("operator", EVERYBODY, Assurance.SELF_ASSERTED)
 """Who asks while no authentication is configured: somebody on this machine, on their own word."""
 
 
-OURS: Final = frozenset({"system", "autonomy-governance-agent", "nobody"})
+OURS: Final = ("system", "autonomy-governance-agent", "nobody")
 """Names under which the product itself acts, and which the audit log must not confuse."""
 
-WORD: Final = re.compile(r".*\((?:self_asserted|command line)\)", re.IGNORECASE | re.DOTALL)
-"""How the audit log marks whoever proved nothing to us."""
+WORD: Final = (skeleton("(self_asserted)"), skeleton("(command line)"))
+"""How the audit log marks whoever proved nothing to us, as a skeleton."""
 
 
 def is_reserved(principal: str) -> bool:
@@ -90,17 +89,9 @@ def is_reserved(principal: str) -> bool:
     >>> is_reserved("System "), is_reserved("operator (self_asserted)"), is_reserved("anna")
     (True, True, False)
     """
-    name = folded(principal)
-    return name in OURS or WORD.fullmatch(name) is not None
-
-
-def folded(principal: str) -> str:
-    """Return what all spellings of one name have in common.
-
-    >>> folded("Ａnna  Ek") == folded("anna ek ")
-    True
-    """
-    return " ".join(unicodedata.normalize("NFKC", principal).casefold().split())
+    if any(is_same_person(principal, name) for name in OURS):
+        return True
+    return skeleton(principal).endswith(WORD)
 
 
 def check_roles(roles: Iterable[Role], scopes: Iterable[Scope]) -> None:

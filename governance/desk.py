@@ -13,6 +13,7 @@ from datetime import datetime
 from governance.clock import Clock, wall_clock
 from governance.deadlines import BusinessHours
 from governance.metrics import PeriodMetrics, metrics_of, whole_minutes
+from governance.provenance import LedgerWatch
 from governance.rulebook import in_force_from
 from governance.sightings import ChainWatch, Scrapes
 from governance.store import Store
@@ -51,6 +52,7 @@ class Desk:
     blindness: Blindness = lambda: None
     scrapes: Scrapes = field(default_factory=Scrapes)
     chain: ChainWatch = field(default_factory=ChainWatch)
+    ledger: LedgerWatch = field(default_factory=LedgerWatch)
 
     def __post_init__(self) -> None:
         """Measure by the database unless told otherwise."""

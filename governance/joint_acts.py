@@ -21,6 +21,7 @@ from typing import Any, Final
 from pydantic import Field
 
 from governance.audit import canonical
+from governance.people import is_same_person, told_as
 from schemas.errors import (
     ActClosed,
     ActExpired,
@@ -198,7 +199,11 @@ def check_asks(waiting: Sequence[JointAct], signer: Signer, now: datetime) -> No
     Raises:
         TooManyActs: so much waits already of what they asked for.
     """
-    theirs = [one for one in waiting if now < one.expires_at and one.asked_by == signer.person]
+    theirs = [
+        one
+        for one in waiting
+        if now < one.expires_at and is_same_person(one.asked_by, signer.person)
+    ]
     if len(theirs) >= MOST_WAITING:
         raise TooManyActs(f"{len(theirs)} acts wait that {signer.person} asked for")
 
@@ -215,10 +220,11 @@ def signed(act: JointAct, signer: Signer, now: datetime) -> JointAct:
         RoleTaken: somebody else signed in that role.
     """
     check_waiting(act, now)
-    if any(one.person == signer.person for one in act.signatures):
-        if act.needed_roles:
-            raise OnePersonOneRole(f"{signer.person} has signed {act.id}")
-        raise OwnAct(f"{signer.person} asked for {act.id}")
+    for one in act.signatures:
+        if is_same_person(one.person, signer.person):
+            if act.needed_roles:
+                raise OnePersonOneRole(f"{told_as(one.person, signer.person)} has signed {act.id}")
+            raise OwnAct(f"{told_as(one.person, signer.person)} asked for {act.id}")
     if act.needed_roles:
         _check_role(act, signer)
     return _with(act, signer, now)

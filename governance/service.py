@@ -34,7 +34,7 @@ from governance.store_keeper import StoreKeeper
 from governance.tallies import TallyConsumer
 from governance.upkeep_watch import UpkeepWatch
 from rules.escalation import EscalationEngine
-from schemas.errors import BadSetting, GovernanceError
+from schemas.errors import BadSetting, GovernanceError, Unavailable
 from schemas.settings import Settings
 from schemas.tallies import OVERALL, Counts
 
@@ -145,10 +145,19 @@ class StateService:
             log.info("a new installation: phase L3, default rules")
         if handlers.sum_up_minutes(self.desk):
             log.info("summed up minutes that an older version left")
+        self._note_tokens()
         self._chronicle.begin()
         for loop in self._loops:
             loop.start()
         log.info("Starting periodic governance metrics updates")
+
+    def _note_tokens(self) -> None:
+        """Read the audit log once, and note what an older version did not tell of tokens."""
+        try:
+            if count := handlers.note_tokens(self.desk):
+                log.info("noted the secrets of %s tokens that an older version made", count)
+        except Unavailable as error:
+            log.warning("tokens of an older version are not noted yet: %s", error)
 
     def stop(self) -> None:
         """Stop the threads, the relay last, and close the database; at most ten seconds."""

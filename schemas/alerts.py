@@ -40,6 +40,7 @@ class AlertType(StrEnum):
     ACT_CLOSED = "governance.act.closed"
     STREAM_BLIND = "governance.stream.blind"
     STREAM_SEES = "governance.stream.sees"
+    RECORD_RESTORED = "governance.record.restored"
     AUDIT_HEAD = "governance.audit.head"
 
 

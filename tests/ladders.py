@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from governance import handlers
 from governance.approvals import Approver
+from governance.audit import Act
 from governance.checklist import Attestation, Kind, Source
 from governance.desk import Desk
 from governance.ladder import ApproverRole
@@ -57,6 +58,7 @@ def make_ready(desk: Desk, phase: Phase | None = None) -> None:
         state = unit.autonomy.load()
         held = replace(state, phase=phase or state.phase, phase_start_date=now - HALF_A_YEAR)
         unit.autonomy.save(held, now)
+        unit.audit.append(Act.STATE_ADOPTED, "governance", actor="test", at=now, after=held.facts())
         for item in unit.readiness.checklist():
             if item.kind is Kind.ATTESTED:
                 unit.readiness.attest(

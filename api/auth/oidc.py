@@ -21,9 +21,9 @@ from joserfc.jwk import KeySet
 
 from governance.callers import Assurance, Caller, Role, Scope, lawful
 from governance.clock import Clock
+from governance.people import check_name
 from schemas.errors import NotAuthenticated, Unavailable
 from schemas.settings import Settings
-from schemas.wire import MAX_TEXT
 
 ALGORITHMS: Final = (
     *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
@@ -140,8 +140,13 @@ class JwtCheck:
     def _caller(self, claims: dict[str, Any]) -> Caller:
         """Return the caller; roles that we do not know are nobody's here."""
         principal = claims["sub"]
-        if not isinstance(principal, str) or not 0 < len(principal) <= MAX_TEXT:
+        if not isinstance(principal, str) or not principal:
             raise NotAuthenticated("the JWT names nobody")
+        if problem := check_name(principal):
+            raise NotAuthenticated(
+                f"the claim sub names nobody that can be told from others: {problem}; let the "
+                "provider of GOVERNANCE_OIDC_ISSUER send a sub of at most 255 ASCII characters"
+            )
         roles = lawful(frozenset(Role(name) for name in self._role_names(claims)))
         scopes = str(claims.get("scope", "")).split() if Role.SERVICE in roles else []
         held = frozenset(Scope(name) for name in scopes if name in set(Scope))

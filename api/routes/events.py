@@ -75,6 +75,7 @@ def resolve_event(
     critical or high event takes two: the answer is then 202 until a second person signs.
     """
     said = found or ResolveRequest()
+    handlers.settle_records(desk)  # its severity says how many people it takes
     event = handlers.explain_event(desk, event_id)
     wish = ResolveEvent(
         event_id=event_id,

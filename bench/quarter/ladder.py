@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from governance.audit import Act
 from governance.checklist import Attestation, Kind, Source
@@ -13,6 +13,7 @@ from governance.handlers.lowering import cool_down, present_basis
 from governance.handlers.readiness import assessed_now
 from governance.ladder import rise_to
 from governance.proposals import Approval, Proposal, ProposalStatus, opened
+from governance.provenance.proposals import told_facts
 from governance.readiness import Assessment
 from governance.store import Unit
 from governance.validation import Criteria, Validation
@@ -23,6 +24,10 @@ WEEK: Final = timedelta(days=7)
 WEEKS: Final = 12
 ON_TRIAL: Final = timedelta(days=13)
 MONTH: Final = timedelta(days=30)
+ENDS: Final = {
+    ProposalStatus.APPROVED: Act.PROPOSAL_CARRIED,
+    ProposalStatus.REJECTED: Act.PROPOSAL_REJECTED,
+}
 
 
 def attest(desk: Desk) -> None:
@@ -103,20 +108,31 @@ def _propose(
         lifetime=WEEK,
         now=at,
     )
-    unit.proposals.add(proposal)
-    unit.proposals.approve(
-        proposal.id,
-        Approval(
-            role=rise.roles[0],
-            approver="anna",
-            assurance="token",
-            digest=proposal.digest,
-            approved_at=at,
-        ),
+    given = Approval(
+        role=rise.roles[0],
+        approver="anna",
+        assurance="token",
+        digest=proposal.digest,
+        approved_at=at,
     )
+    unit.proposals.add(proposal)
+    unit.proposals.approve(proposal.id, given)
+    _tell(unit, Act.PROPOSAL_OPENED, proposal, told_facts(proposal), at=at)
+    _tell(unit, Act.PROPOSAL_APPROVED, proposal, given.to_wire(), at=at)
     if ends is not None:
-        unit.proposals.save(proposal.ended(ends, at, by="ben", reason="not before the fix"))
+        reason = "not before the fix"
+        if ends is not ProposalStatus.APPROVED:
+            unit.proposals.void_approvals(proposal.id, at, reason=reason)
+        unit.proposals.save(proposal.ended(ends, at, by="ben", reason=reason))
+        told = {"status": ends.value, "digest": proposal.digest, "because": reason}
+        _tell(unit, ENDS[ends], proposal, told, at=at)
     return proposal
+
+
+def _tell(unit: Unit, act: Act, proposal: Proposal, after: dict[str, Any], *, at: datetime) -> None:
+    """Let the audit log tell what became of a proposal."""
+    actors = {Act.PROPOSAL_OPENED: proposal.proposed_by, Act.PROPOSAL_APPROVED: "anna"}
+    unit.audit.append(act, proposal.id, actor=actors.get(act, "ben"), at=at, after=after)
 
 
 def _try(desk: Desk, unit: Unit, proposal: Proposal, *, at: datetime) -> None:

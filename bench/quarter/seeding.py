@@ -81,7 +81,7 @@ class Seeding:
         self._ask_for_a_second_person()
         assessments = self._write_assessments()
         self._write_outbox(trips)
-        rows = self._write_chain(trips)
+        rows = self._write_chain()
         return {
             "rules": RULES,
             "rowsOfMinutes": minutes,
@@ -171,11 +171,11 @@ class Seeding:
         with self._engine.begin() as connection:
             connection.execute(insert(outbox), rows)
 
-    def _write_chain(self, trips: Trips) -> int:
+    def _write_chain(self) -> int:
         """Append to the audit log; return how many rows it has then."""
         with self._store.reading() as unit:
-            head = unit.audit.head()
-        return chain.write(self._engine, head, trips.events).seq
+            head, events = unit.audit.head(), list(unit.records.every("circuit_breaker_events"))
+        return chain.write(self._engine, head, events).seq
 
     def _write_reports(self) -> int:
         """Run the cycle of each week that is due, as the service does after an outage."""

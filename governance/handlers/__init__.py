@@ -75,6 +75,7 @@ from governance.handlers.readiness import (
     list_scores,
     show_readiness_diff,
 )
+from governance.handlers.record_repairs import settle_records
 from governance.handlers.replays import begin_request, finish_request
 from governance.handlers.restoring import Restored, restore
 from governance.handlers.retention import Pruned, preview_prune, prune
@@ -88,7 +89,13 @@ from governance.handlers.rules import (
 )
 from governance.handlers.sql_changes import adopt_sql_changes
 from governance.handlers.stream import tell_blind, tell_sees
-from governance.handlers.tokens import create_token, find_token, list_tokens, revoke_token
+from governance.handlers.tokens import (
+    create_token,
+    find_token,
+    list_tokens,
+    note_tokens,
+    revoke_token,
+)
 from governance.handlers.trials import (
     conclude_validation,
     judge_validation,
@@ -154,6 +161,7 @@ __all__ = [
     "list_tokens",
     "list_unresolved_events",
     "next_due_week",
+    "note_tokens",
     "patch_item",
     "patch_rule",
     "preview_prune",
@@ -171,6 +179,7 @@ __all__ = [
     "revoke_token",
     "roll_back",
     "run_cycle",
+    "settle_records",
     "show_audit_head",
     "show_cooldown",
     "show_item",

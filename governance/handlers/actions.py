@@ -17,6 +17,7 @@ from governance.escalations import RECENT, STORM, escalated, raised_event, reaso
 from governance.events import ExplainedEvent, sentence
 from governance.handlers.changes import Cause, change_autonomy, publish_alert
 from governance.handlers.sql_changes import present_autonomy
+from governance.provenance.events import told_facts
 from governance.store import Unit
 from rules.trips import MOST, Escalation, TripFacts
 from schemas.actions import BreakerAction
@@ -109,15 +110,7 @@ def _standing(unit: Unit, raised: list[ExplainedEvent]) -> tuple[list[ExplainedE
 
 def _record(unit: Unit, event: ExplainedEvent, *, act: Act, now: datetime) -> None:
     """Write an event with its audit row and its alert."""
-    unit.events.add(event)
-    after = {
-        "rule": event.rule.name,
-        "ruleVersion": event.rule_version,
-        "scope": event.scope_key,
-        "action": event.action.value,
-        "severity": event.severity.value,
-        "causedBy": event.caused_by,
-    }
+    after = told_facts(unit.events.add(event))
     unit.audit.append(act, event.id, actor=JUDGE, at=now, after=after)
     publish_alert(unit, alerts.tripped(event), now)
 

@@ -27,8 +27,9 @@ from governance.handlers.lowering import close_proposal, present_basis
 from governance.handlers.preconditions import Check, as_it_is
 from governance.handlers.proposals import tend_proposals
 from governance.handlers.readiness import assessed_now
+from governance.handlers.records import check_records
 from governance.handlers.sight import check_sees
-from governance.handlers.sql_changes import present_autonomy
+from governance.handlers.sql_changes import adopt_sql_changes, present_autonomy
 from governance.ladder import ApproverRole, rise_to
 from governance.proposals import Proposal, ProposalStatus
 from governance.readiness import Assessment
@@ -75,10 +76,12 @@ def approve_proposal(
         StaleEpoch: autonomy was lowered since the approver looked.
         Unavailable: the database is busy or away.
     """
+    adopt_sql_changes(desk, proposal_id)
     assessment = assessed_now(desk)
     tend_proposals(desk, blockers=assessment.overall.blockers)
     now = desk.clock()
     with desk.store.writing() as unit:
+        check_records(desk, unit, proposal_id)
         state = present_autonomy(desk, unit, now)
         proposal = unit.proposals.require(proposal_id)
         check(proposal)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from governance import alerts
 from governance.audit import (
@@ -15,8 +15,12 @@ from governance.audit import (
 )
 from governance.desk import Desk
 from governance.handlers.changes import publish_alert
+from governance.handlers.records import all_differences
 from governance.store import Unit
 from governance.store.autonomy import read_autonomy
+
+NAMED: Final = 5
+"""Records that a sentence names; the report lists all."""
 
 
 def list_audit(desk: Desk, *, limit: int = 100, before: int | None = None) -> list[AuditEntry]:
@@ -49,19 +53,27 @@ def publish_audit_head(desk: Desk, last: Checkpoint | None = None) -> Checkpoint
 
 
 def verify_audit(desk: Desk, *checkpoints: Checkpoint | None) -> ChainReport:
-    """Return whether the log is as it was written, up to *checkpoints*, and tells the state.
+    """Return whether the log is as it was written, up to *checkpoints*, and tells the tables.
 
-    A state that the last row about it does not tell was changed behind the log's back, as by
-    SQL; a running service takes such a change over, or puts it back, within ten seconds.
+    A state, an event, a joint act, a proposal or a token that its rows do not tell was changed
+    behind the log's back, as by SQL; a running service takes such a change of what waits over, or
+    puts it back, within ten seconds.
     """
     told: list[dict[str, Any]] = []
     with desk.store.reading() as unit:
         report = verify_chain(states_in(unit.audit.rows(), told), *checkpoints)
         found = _state(unit) if unit.autonomy.is_there() else None
-    if not report.intact or found == (_comparable(told[0]) if told else None):
+        differences = [str(one) for one in all_differences(desk, unit)] if report.intact else []
+    if not report.intact:
         return report
-    problem = "the state is not what the log last said of it: it was changed by other means"
-    return report.model_copy(update={"intact": False, "problem": problem})
+    if found != (_comparable(told[0]) if told else None):
+        differences.insert(0, "the state is not what the log last said of it")
+    if not differences:
+        return report
+    rest = f"; and {len(differences) - NAMED} more" if len(differences) > NAMED else ""
+    problem = f"{'; '.join(differences[:NAMED])}{rest}: changed by other means"
+    told_too = {"intact": False, "problem": problem, "differences": differences}
+    return report.model_copy(update=told_too)
 
 
 def _state(unit: Unit) -> dict[str, Any] | None:

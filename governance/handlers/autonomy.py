@@ -16,8 +16,9 @@ from governance.handlers.changes import Cause, change_autonomy
 from governance.handlers.insistence import insist
 from governance.handlers.lowering import coming_cooldown
 from governance.handlers.preconditions import Check, as_it_is
+from governance.handlers.records import check_records
 from governance.handlers.sight import check_sees
-from governance.handlers.sql_changes import present_autonomy
+from governance.handlers.sql_changes import adopt_sql_changes, present_autonomy
 from governance.store import Unit
 from schemas.errors import Refused
 from schemas.events import Severity
@@ -173,8 +174,10 @@ def resume_command_types(
         StreamBlind: nobody would see what they do.
         Unavailable: the database is busy or away.
     """
+    adopt_sql_changes(desk)
     now = desk.clock()
     with desk.store.writing() as unit:
+        check_records(desk, unit)
         state = present_autonomy(desk, unit, now)
         check(state.view(now))
         steps = [state]

@@ -12,8 +12,10 @@ from governance.desk import Desk
 from governance.events import Answered, ExplainedEvent
 from governance.handlers.changes import publish_alert
 from governance.handlers.events import shown
+from governance.provenance.events import told_facts
 from governance.rule_quality import RECORD, RuleQuality, quality
 from governance.store import Unit
+from schemas.wire import iso
 
 AHEAD: Final = timedelta(minutes=1)
 """Log time may be a little ahead of this machine's."""
@@ -65,7 +67,12 @@ def reopen_event(desk: Desk, event_id: str, *, by: str, reason: str) -> Answered
             actor=by,
             at=now,
             before=_resolution(event),
-            after={"resolved": False, "reason": reason},
+            after={
+                "resolved": False,
+                "reason": reason,
+                "dueAt": iso(after.due_at),
+                "event": told_facts(unit.records.rows("circuit_breaker_events", [event_id])[0]),
+            },
         )
         epoch = unit.autonomy.load().epoch
         alert = alerts.reopened(after, now, by=by, reason=reason, epoch=epoch)

@@ -9,6 +9,8 @@ from governance.audit import Act
 from governance.desk import Desk
 from governance.events import BreakerEvent, ExplainedEvent, Finding, Resolution
 from governance.handlers.changes import publish, publish_alert
+from governance.handlers.record_repairs import settle_records
+from governance.handlers.records import check_records
 from governance.store import Unit
 from governance.store.events import EventCount
 from schemas.governance import ResolutionRecord
@@ -70,8 +72,10 @@ def resolve_event(
         NotFound: there is none; carries near matches.
         Unavailable: the database is busy or away.
     """
+    settle_records(desk)
     now = desk.clock()
     with desk.store.writing() as unit:
+        check_records(desk, unit)
         event = unit.events.explained(event_id)
         if event.resolved:
             return Resolution(id=event_id, already=True, event=shown(event))

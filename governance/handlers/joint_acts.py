@@ -15,7 +15,10 @@ from governance import joint_alerts
 from governance.audit import Act
 from governance.desk import Desk
 from governance.handlers.changes import publish_alert
+from governance.handlers.closing import close_act
 from governance.handlers.lowering import SYSTEM
+from governance.handlers.records import check_records
+from governance.handlers.sql_changes import adopt_sql_changes
 from governance.joint_acts import (
     JointAct,
     JointStatus,
@@ -95,10 +98,12 @@ def sign_wish(desk: Desk, wish: Wish[Outcome], signer: Signer) -> Signed[Outcome
         TooManyActs: so much waits of what *signer* asked for.
         GovernanceError: whatever *wish* would be refused with now, or `signed` raises.
     """
+    adopt_sql_changes(desk)
     rehearse(desk, wish)
     now = desk.clock()
     wording = wish.wording()
     with desk.store.writing() as unit:
+        check_records(desk, unit)
         act = _same(unit, wording, now)
         if act is None:
             wish.check_open(desk)
@@ -111,17 +116,20 @@ def sign_wish(desk: Desk, wish: Wish[Outcome], signer: Signer) -> Signed[Outcome
 def countersign(desk: Desk, act_id: str, wish: Wish[Any], signer: Signer) -> Signed[Any]:
     """Sign the act that *wish* was read from; carry it when nobody's signature is missing.
 
-    An act on what is no longer so is voided by this, and says why.
+    An act on what is no longer so is voided by this, and says why. So is one that is not what
+    its audit rows tell, before anything is read of it.
 
     Raises:
         NotFound: there is no such act; carries near matches.
         ActClosed: what it is about is no longer there.
         GovernanceError: whatever *wish* is refused with, or `signed` raises.
     """
+    adopt_sql_changes(desk, act_id)
     now = desk.clock()
     act = show_joint_act(desk, act_id)
     try:
         with desk.store.writing() as unit:
+            check_records(desk, unit, act_id)
             return _sign(desk, unit, unit.joint_acts.require(act.id), wish, signer, now)
     except GONE as error:
         _void(desk, act_id, str(error))
@@ -146,7 +154,7 @@ def withdraw_joint_act(desk: Desk, act_id: str, *, by: str, reason: str | None) 
             return act
         check_waiting(act, now)
         gone = act.ended(JointStatus.WITHDRAWN, now, by=by, reason=reason)
-        return _close(unit, gone, act=Act.JOINT_ACT_WITHDRAWN, now=now)
+        return close_act(unit, gone, act=Act.JOINT_ACT_WITHDRAWN, now=now)
 
 
 def tend_joint_acts(desk: Desk) -> None:
@@ -225,21 +233,13 @@ def _settle(
     wish.check_open(desk)
     outcome = wish.carry(desk, by=act.people)
     carried = act.ended(JointStatus.CARRIED, now, by=signer.person)
-    _close(unit, carried, act=Act.JOINT_ACT_CARRIED, now=now)
+    close_act(unit, carried, act=Act.JOINT_ACT_CARRIED, now=now)
     for other in unit.joint_acts.waiting():
         if (other.act, other.subject) == (act.act, act.subject):
             reason = f"{act.id} was carried out instead"
             gone = other.ended(JointStatus.VOIDED, now, by=SYSTEM, reason=reason)
-            _close(unit, gone, act=Act.JOINT_ACT_VOIDED, now=now)
+            close_act(unit, gone, act=Act.JOINT_ACT_VOIDED, now=now)
     return Signed(carried, outcome)
-
-
-def take_back(unit: Unit, person: str, now: datetime, *, because: str) -> None:
-    """Void what waits and *person* has signed: they are no longer somebody who may."""
-    for act in unit.joint_acts.waiting():
-        if now < act.expires_at and any(one.person == person for one in act.signatures):
-            gone = act.ended(JointStatus.VOIDED, now, by=SYSTEM, reason=because)
-            _close(unit, gone, act=Act.JOINT_ACT_VOIDED, now=now)
 
 
 def _void(desk: Desk, act_id: str, reason: str) -> None:
@@ -249,34 +249,11 @@ def _void(desk: Desk, act_id: str, reason: str) -> None:
         for act in unit.joint_acts.waiting():
             if act.id == act_id and now < act.expires_at:
                 gone = act.ended(JointStatus.VOIDED, now, by=SYSTEM, reason=reason)
-                _close(unit, gone, act=Act.JOINT_ACT_VOIDED, now=now)
+                close_act(unit, gone, act=Act.JOINT_ACT_VOIDED, now=now)
 
 
 def _expire(unit: Unit, act: JointAct, now: datetime) -> None:
     """End an act that nobody signed in time."""
     reason = "nobody countersigned it in time"
     gone = act.ended(JointStatus.EXPIRED, now, by=SYSTEM, reason=reason)
-    _close(unit, gone, act=Act.JOINT_ACT_EXPIRED, now=now)
-
-
-def _close(unit: Unit, decided: JointAct, *, act: Act, now: datetime) -> JointAct:
-    """Write that an act is decided, with its audit row and its alert; return it."""
-    unit.joint_acts.save(decided)
-    unit.audit.append(
-        act,
-        decided.id,
-        actor=decided.decided_by or SYSTEM,
-        at=now,
-        before={"status": JointStatus.WAITING.value},
-        after={
-            "status": decided.status.value,
-            "act": decided.act,
-            "subject": decided.subject,
-            "digest": decided.digest,
-            "people": decided.people,
-            "because": decided.reason,
-        },
-    )
-    epoch = unit.autonomy.load().epoch
-    publish_alert(unit, joint_alerts.closed(decided, epoch=epoch, at=now), now)
-    return decided
+    close_act(unit, gone, act=Act.JOINT_ACT_EXPIRED, now=now)

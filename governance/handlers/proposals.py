@@ -12,10 +12,12 @@ from governance.desk import Desk
 from governance.handlers.changes import publish_alert
 from governance.handlers.lowering import SYSTEM, close_proposal, present_basis, revise
 from governance.handlers.preconditions import Check, as_it_is
-from governance.handlers.sql_changes import present_autonomy
+from governance.handlers.records import check_records
+from governance.handlers.sql_changes import adopt_sql_changes, present_autonomy
 from governance.ladder import next_rise
 from governance.measured import MONTH
 from governance.proposals import Circumstances, Proposal, ProposalStatus, obstacles, opened
+from governance.provenance.proposals import told_facts
 from governance.readiness import Assessment
 from governance.store import Unit
 
@@ -30,10 +32,12 @@ def propose_if_ready(
     Raises:
         Unavailable: the database is busy or away.
     """
+    adopt_sql_changes(desk)
     tend_proposals(desk)
     now = desk.clock()
     metrics = desk.measure(now - MONTH, now)
     with desk.store.writing() as unit:
+        check_records(desk, unit)
         state = present_autonomy(desk, unit, now)
         rise = next_rise(state.phase, desk.settings.phase_whitelists)
         if rise is None or obstacles(assessment, circumstances(desk, unit, state, now), now):
@@ -151,25 +155,6 @@ def circumstances(desk: Desk, unit: Unit, state: Autonomy, now: datetime) -> Cir
     )
 
 
-def take_back_approvals(unit: Unit, person: str, now: datetime, *, because: str) -> None:
-    """Void what *person* approved of what is not decided yet; the other approvals stand."""
-    for proposal in unit.proposals.pending():
-        count = unit.proposals.void_approvals(proposal.id, now, reason=because, approver=person)
-        if not count:
-            continue
-        row = unit.audit.append(
-            Act.APPROVALS_VOIDED,
-            proposal.id,
-            actor=SYSTEM,
-            at=now,
-            after={"digest": proposal.digest, "approver": person, "because": because},
-        )
-        alert = ladder_alerts.approvals_voided(
-            proposal, count, reason=because, at=now, cause=row.hash[:16]
-        )
-        publish_alert(unit, alert, now)
-
-
 def _open(unit: Unit, proposal: Proposal, now: datetime) -> None:
     """Write a new proposal and tell subscribers."""
     unit.proposals.add(proposal)
@@ -178,12 +163,7 @@ def _open(unit: Unit, proposal: Proposal, now: datetime) -> None:
         proposal.id,
         actor=proposal.proposed_by,
         at=now,
-        after={
-            "digest": proposal.digest,
-            "expansion": proposal.expansion.to_wire(),
-            "basis": proposal.basis.to_wire(),
-            "requestedBy": proposal.requested_by,
-        },
+        after=told_facts(proposal),
     )
     publish_alert(unit, ladder_alerts.proposal_opened(proposal), now)
 

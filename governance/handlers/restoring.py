@@ -123,7 +123,7 @@ def _receive(
         after = phases.restored(before, states, now)
         lowered = lowered_by(before, after)
         rules = _put_rules_back(desk, unit, known, by=by, now=now)
-        _carry_on(unit, known, now)
+        _carry_on(unit, known, by=by, now=now)
         change_autonomy(
             desk,
             unit,
@@ -198,16 +198,28 @@ def _put_rules_back(
     return sorted(beyond)
 
 
-def _carry_on(unit: Unit, known: list[Aftermath], now: datetime) -> None:
+def _carry_on(unit: Unit, known: list[Aftermath], *, by: str, now: datetime) -> None:
     """Let a cooldown that ran go on, and tokens that were revoked stay so."""
     for one in known:
         own = unit.trials.cooldown(now)
         if one.cooldown and (own is None or own.until < one.cooldown.until):
             unit.trials.cool_down(one.cooldown)
+            unit.audit.append(
+                Act.COOLDOWN_STARTED, "governance", actor=by, at=now, after=one.cooldown.to_wire()
+            )
         for token_id, moment in one.revoked.items():
             token = unit.tokens.find(token_id)
             if token is not None and token.shown.revoked_at is None:
                 unit.tokens.revoke(token_id, moment)
+                gone = token.shown.model_copy(update={"revoked_at": moment})
+                unit.audit.append(
+                    Act.TOKEN_REVOKED,
+                    token_id,
+                    actor=by,
+                    at=now,
+                    before=token.shown.to_wire(),
+                    after=gone.to_wire(),
+                )
 
 
 def _check_sqlite(new: Path, backup: Path) -> None:

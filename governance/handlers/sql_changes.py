@@ -2,7 +2,8 @@
 
 The database is theirs, but autonomy is only lowered that way: a change that would raise it
 takes people whom the API knows, and is put back. So it is with rules where it takes two people to
-loosen one: the database knows nobody.
+loosen one: the database knows nobody. Events, joint acts, proposals and tokens are what the audit
+log tells of them: see `governance.handlers.record_repairs`.
 """
 
 from __future__ import annotations
@@ -10,24 +11,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 from governance import alerts, phases
 from governance.audit import Act
 from governance.autonomy import Autonomy
 from governance.desk import Desk
 from governance.handlers.changes import Cause, change_autonomy, publish_alert
+from governance.handlers.record_repairs import SQL, settle_records
+from governance.handlers.records import ledger_of
 from governance.handlers.rules import end_rule, put_rule
+from governance.handlers.standing_repairs import is_forged
 from governance.rulebook import read_rule
 from governance.store import Unit
 from governance.store.autonomy import read_autonomy
 from governance.store.rules import StoredRule
 from rules.direction import Direction, change
 from schemas.errors import Refused, RuleError
-from schemas.rules import Rule
-
-SQL: Final = "sql"
-"""The actor of a change that was made by SQL: the database does not say who."""
+from schemas.rules import Rule, RuleVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,23 +36,27 @@ class Found:
 
     state: int = 0
     rules: int = 0
+    records: int = 0
 
 
-def adopt_sql_changes(desk: Desk) -> Found:
+def adopt_sql_changes(desk: Desk, *ids: str) -> Found:
     """Find what was changed by SQL since we last wrote it, and put it in force or refuse it.
+
+    Of records that people decide on the audit log is believed; *ids* are looked at too.
 
     Raises:
         Unavailable: the database is busy or away.
     """
-    with desk.store.reading() as unit:
-        quiet = unit.autonomy.stored().is_ours and not _changed_rules(unit) and not _gone(unit)
+    records = settle_records(desk, *ids)
+    with desk.ledger.turn, desk.store.reading() as unit:
+        quiet = _is_as_told(desk, unit) and not _changed_rules(unit) and not _gone(unit)
     if quiet:
-        return Found()
+        return Found(records=records)
     now = desk.clock()
     with desk.store.writing(lowers=True) as unit:
         state = adopt_state(desk, unit, now)
         rules = _adopt_rules(desk, unit, now)
-    return Found(state=int(state), rules=rules)
+    return Found(state=int(state), rules=rules, records=records)
 
 
 def adopt_state(desk: Desk, unit: Unit, now: datetime) -> bool:
@@ -61,6 +65,8 @@ def adopt_state(desk: Desk, unit: Unit, now: datetime) -> bool:
     Every handler that changes autonomy calls this first, so that no change is built on one
     that nobody wrote down.
     """
+    if not unit.autonomy.is_vouched_for:
+        _vouch(desk, unit)
     stored = unit.autonomy.stored()
     if stored.is_ours:
         return False
@@ -73,6 +79,19 @@ def adopt_state(desk: Desk, unit: Unit, now: datetime) -> bool:
         cause = Cause(Act.STATE_ADOPTED, actor=SQL, subject="governance", because="changed by SQL")
         change_autonomy(desk, unit, before=before, after=after, cause=cause, now=now)
     return True
+
+
+def _vouch(desk: Desk, unit: Unit) -> None:
+    """Take off a seal that SQL wrote, once in a transaction: then what was told counts."""
+    if is_forged(unit, ledger_of(desk, unit).standing):
+        unit.autonomy.unseal()
+    unit.autonomy.is_vouched_for = True
+
+
+def _is_as_told(desk: Desk, unit: Unit) -> bool:
+    """Whether the state is as we wrote it, and its seal is what the audit log told."""
+    forged = is_forged(unit, ledger_of(desk, unit).standing)
+    return not forged and unit.autonomy.stored().is_ours
 
 
 def present_autonomy(desk: Desk, unit: Unit, now: datetime) -> Autonomy:
@@ -106,7 +125,19 @@ def _restore(
 
 def _changed_rules(unit: Unit) -> list[StoredRule]:
     """Return the rules whose rows are not as we left them."""
-    return [stored for stored in unit.rules.stored() if not stored.is_ours]
+    newest = unit.rules.newest_of_all()
+    return [one for one in unit.rules.stored() if not one.is_ours or _is_forged(one, newest)]
+
+
+def _is_forged(stored: StoredRule, newest: Mapping[str, RuleVersion]) -> bool:
+    """Whether a row says, under a seal that fits, what its last version does not."""
+    last = newest.get(stored.fields["name"])
+    if stored.entry.problem is not None:
+        return False
+    try:
+        return last is None or read_rule(stored.fields) != last.rule
+    except RuleError:
+        return True
 
 
 def _gone(unit: Unit) -> list[Rule]:

@@ -7,14 +7,17 @@ from datetime import timedelta
 from typing import Any
 
 from governance.audit import Act
-from governance.callers import Role, Scope, check_roles, folded, is_reserved
+from governance.callers import Role, Scope, check_roles, is_reserved
 from governance.desk import Desk
-from governance.handlers.joint_acts import take_back
-from governance.handlers.proposals import take_back_approvals
+from governance.handlers.closing import take_back, take_back_approvals
+from governance.handlers.lowering import SYSTEM
+from governance.handlers.records import ledger_of
+from governance.people import check_name, is_same_person
+from governance.provenance.tokens import believed, proof_of
+from governance.store import Unit
 from governance.token_hashes import hash_of, new_id, new_secret
 from governance.tokens import ApiToken, KeptToken, spell
 from schemas.errors import BadRequest, NotFound
-from schemas.wire import MAX_TEXT
 
 
 def create_token(
@@ -34,14 +37,13 @@ def create_token(
         Unavailable: the database is busy or away.
     """
     check_roles(roles, scopes)
-    if not principal.isprintable() or not 0 < len(principal.strip()) <= MAX_TEXT:
-        raise BadRequest("a principal needs a name that can be read", field="principal")
+    principal = principal.strip()
     if is_reserved(principal):
         raise BadRequest(f"{principal!r} is no person's name here", field="principal")
     now = desk.clock()
     shown = ApiToken(
         id=new_id(),
-        principal=principal.strip(),
+        principal=principal,
         roles=sorted(set(roles)),
         scopes=sorted(set(scopes)),
         created_at=now,
@@ -53,9 +55,8 @@ def create_token(
     with desk.store.writing() as unit:
         _check_spelling(shown.principal, unit.tokens.all())
         unit.tokens.add(kept)
-        unit.audit.append(
-            Act.TOKEN_CREATED, shown.id, actor=by, at=now, before=None, after=_facts(shown)
-        )
+        told = {**_facts(shown), "proof": proof_of(kept.hash)}
+        unit.audit.append(Act.TOKEN_CREATED, shown.id, actor=by, at=now, before=None, after=told)
     return shown, spell(shown.id, secret)
 
 
@@ -66,9 +67,39 @@ def list_tokens(desk: Desk) -> list[ApiToken]:
 
 
 def find_token(desk: Desk, token_id: str) -> KeptToken | None:
-    """Return a token with the hash of its secret, or None if there is none."""
-    with desk.store.reading() as unit:
-        return unit.tokens.find(token_id)
+    """Return a token with the hash of its secret, or None if there is none to be believed.
+
+    It has no more rights than the audit log tells, whatever its row says.
+    """
+    with desk.ledger.turn, desk.store.reading() as unit:
+        kept = unit.tokens.find(token_id)
+        return kept and believed(kept, ledger_of(desk, unit).tokens.get(token_id))
+
+
+def note_tokens(desk: Desk) -> int:
+    """Write down what names the secret of tokens that an older version made; return how many.
+
+    That version did not tell the audit log, so what is found first counts from then on.
+
+    Raises:
+        Unavailable: the database is busy or away; the next start does it.
+    """
+    with desk.ledger.turn, desk.store.reading() as unit:
+        if not _untold(desk, unit):
+            return 0
+    now = desk.clock()
+    with desk.store.writing() as unit:
+        found = _untold(desk, unit)
+        for kept in found:
+            told = {"proof": proof_of(kept.hash)}
+            unit.audit.append(Act.TOKEN_NOTED, kept.shown.id, actor=SYSTEM, at=now, after=told)
+    return len(found)
+
+
+def _untold(desk: Desk, unit: Unit) -> list[KeptToken]:
+    """Return the tokens of which the audit log tells all but what names their secret."""
+    told = [name for name, one in ledger_of(desk, unit).tokens.items() if one.proof is None]
+    return [kept for name in told if (kept := unit.tokens.find(name)) is not None]
 
 
 def revoke_token(desk: Desk, token_id: str, *, by: str) -> ApiToken:
@@ -107,14 +138,22 @@ def revoke_token(desk: Desk, token_id: str, *, by: str) -> ApiToken:
 def _check_spelling(principal: str, others: Sequence[ApiToken]) -> None:
     """Check that nobody becomes two people by another spelling of their name.
 
+    Whoever has a name of before, when any were allowed, keeps it on a new token.
+
     Raises:
-        BadRequest: another token spells it differently, or it reads as several names.
+        BadRequest: another token spells it differently, it reads as several names, or it is
+            not a name that can be told from others.
     """
+    known = {token.principal for token in others}
+    if principal in known:
+        return
+    for other in known:
+        if is_same_person(other, principal):
+            raise BadRequest(f"the same name is spelt {other!r} on a token", field="principal")
+    if problem := check_name(principal):
+        raise BadRequest(f"{principal!r} cannot be a name: {problem}", field="principal")
     if ", " in principal:
         raise BadRequest("a comma parts people in the audit log", field="principal")
-    for known in {token.principal for token in others}:
-        if known != principal and folded(known) == folded(principal):
-            raise BadRequest(f"the same name is spelt {known!r} on a token", field="principal")
 
 
 def _facts(token: ApiToken) -> dict[str, Any]:

@@ -43,6 +43,8 @@ class AutonomyShelf:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.is_vouched_for = False
+        """Whether somebody compared the seal with the audit log in this transaction."""
 
     def is_there(self) -> bool:
         """Whether the state was ever created; a row that SQL deleted since is put back soon."""
@@ -76,6 +78,15 @@ class AutonomyShelf:
             told = self._told()
             written = _written(told) if told else {}
         return StoredState(found=_fields(row) if row else {}, written=written)
+
+    def sealed(self) -> dict[str, Any] | None:
+        """Return the columns as the row's seal has them, or None where it has none."""
+        seal = self._connection.execute(select(governance_state.c.sealed)).scalar()
+        return _unsealed(seal)
+
+    def unseal(self) -> None:
+        """Take the seal off: SQL wrote it, and what the audit log told last counts instead."""
+        self._connection.execute(update(governance_state).values(sealed=""))
 
     def _told(self) -> Autonomy | None:
         """Return the state that the audit log told last; None before it told any."""

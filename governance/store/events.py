@@ -73,9 +73,11 @@ class EventShelf:
         found = self._connection.execute(select(events.c.seq).where(events.c.id == event_id))
         return found.first() is not None
 
-    def add(self, event: ExplainedEvent) -> None:
-        """Insert a new event."""
-        self._connection.execute(insert(events), _row(event))
+    def add(self, event: ExplainedEvent) -> dict[str, Any]:
+        """Insert a new event; return its columns, but for those that people's answers write."""
+        row = _row(event)
+        self._connection.execute(insert(events), row)
+        return row
 
     def explained(self, event_id: str) -> ExplainedEvent:
         """Return one event with all it stands on, and the ids of those it is linked with.

@@ -27,6 +27,12 @@ class JointActShelf:
         here = joint_acts.c.id == act.id
         self._connection.execute(update(joint_acts).where(here).values(_row(act)))
 
+    def put_back(self, act: JointAct) -> None:
+        """Write an act whatever is there of it, and insert it if nothing is."""
+        here = update(joint_acts).where(joint_acts.c.id == act.id).values(_row(act))
+        if not self._connection.execute(here).rowcount:
+            self.add(act)
+
     def waiting(self) -> list[JointAct]:
         """Return every act that waits for people, newest first."""
         return self._listed(_newest().where(joint_acts.c.status == JointStatus.WAITING.value))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, insert, select, update
+from sqlalchemy import Connection, Select, delete, insert, select, update
 
 from governance.proposals import Approval, Proposal, ProposalStatus
 from governance.store.ladder_tables import proposal_approvals as approvals
@@ -38,6 +38,19 @@ class ProposalShelf:
         self._connection.execute(
             update(proposals).where(proposals.c.id == proposal.id).values(_row(proposal))
         )
+
+    def remove(self, proposal_id: str) -> None:
+        """Remove what is no proposal of ours, with whatever approves it."""
+        self._connection.execute(delete(approvals).where(approvals.c.proposal_id == proposal_id))
+        self._connection.execute(delete(proposals).where(proposals.c.id == proposal_id))
+
+    def put_back(self, proposal: Proposal) -> None:
+        """Write a proposal and all of its approvals as they are given, whatever is there."""
+        self.save(proposal)
+        self._connection.execute(delete(approvals).where(approvals.c.proposal_id == proposal.id))
+        for one in proposal.approvals:
+            row = one.model_dump(mode="json")
+            self._connection.execute(insert(approvals).values(proposal_id=proposal.id, **row))
 
     def require(self, proposal_id: str) -> Proposal:
         """Return one proposal, pending or not.
@@ -71,19 +84,24 @@ class ProposalShelf:
         self._connection.execute(insert(approvals).values(proposal_id=proposal_id, **row))
 
     def void_approvals(
-        self, proposal_id: str, now: datetime, *, reason: str, approver: str | None = None
+        self,
+        proposal_id: str,
+        now: datetime,
+        *,
+        reason: str,
+        approvers: Collection[str] | None = None,
     ) -> int:
         """Say of every standing approval why it no longer counts; return how many there were.
 
-        With an *approver* only of theirs.
+        With *approvers* only of theirs.
         """
         gone = (
             update(approvals)
             .where(approvals.c.proposal_id == proposal_id, approvals.c.voided_at.is_(None))
             .values(voided_at=iso(now), void_reason=reason)
         )
-        if approver is not None:
-            gone = gone.where(approvals.c.approver == approver)
+        if approvers is not None:
+            gone = gone.where(approvals.c.approver.in_(approvers))
         return int(self._connection.execute(gone).rowcount)
 
     def _listed(self, wanted: Select[Any]) -> list[Proposal]:
@@ -98,19 +116,26 @@ class ProposalShelf:
         wanted = select(approvals).where(approvals.c.proposal_id.in_(ids))
         given: dict[str, list[Approval]] = {name: [] for name in ids}
         for row in self._connection.execute(wanted.order_by(approvals.c.seq)).mappings():
-            voided = row["voided_at"]
-            given[row["proposal_id"]].append(
-                Approval(
-                    role=row["role"],
-                    approver=row["approver"],
-                    assurance=row["assurance"],
-                    digest=row["digest"],
-                    approved_at=read_moment(row["approved_at"]),
-                    voided_at=read_moment(voided) if voided else None,
-                    void_reason=row["void_reason"],
-                )
-            )
+            if (approval := _approval(dict(row))) is not None:
+                given[row["proposal_id"]].append(approval)
         return given
+
+
+def read_row(row: Mapping[str, Any], given: Sequence[Mapping[str, Any]]) -> Proposal | None:
+    """Return the proposal of a row with the approvals that can be read, or None."""
+    found = _read(row["proposal"])
+    return found and found.with_approvals([one for one in map(_approval, given) if one])
+
+
+def misfits(row: Mapping[str, Any], given: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the columns that do not say what the document of their row says."""
+    found = _read(row["proposal"])
+    if found is None:
+        return ["proposal"]
+    names = [
+        name for name, value in _row(found).items() if name != "proposal" and row[name] != value
+    ]
+    return names if all(map(_approval, given)) else [*names, "approvals"]
 
 
 def _read(text: str) -> Proposal | None:
@@ -118,6 +143,23 @@ def _read(text: str) -> Proposal | None:
     try:
         return Proposal.model_validate_json(text)
     except ValueError:
+        return None
+
+
+def _approval(row: Mapping[str, Any]) -> Approval | None:
+    """Return a stored approval, or None if it cannot be read: then it is nobody's."""
+    voided = row["voided_at"]
+    try:
+        return Approval(
+            role=row["role"],
+            approver=row["approver"],
+            assurance=row["assurance"],
+            digest=row["digest"],
+            approved_at=read_moment(row["approved_at"]),
+            voided_at=read_moment(voided) if voided else None,
+            void_reason=row["void_reason"],
+        )
+    except (ValueError, TypeError):
         return None
 
 

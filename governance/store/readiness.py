@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, Select, func, insert, select, update
+from sqlalchemy import Connection, Select, delete, func, insert, select, update
 from sqlalchemy.engine import RowMapping
 
 from governance.checklist import Attestation, ChecklistItem
@@ -38,6 +38,24 @@ class ReadinessShelf:
         for row in rows:
             row.update(required=int(row["required"]), updated_at=iso(now), updated_by=None)
         self._connection.execute(insert(checklist_items), rows)
+
+    def put_item_back(self, name: str, told: ChecklistItem | None) -> None:
+        """Make an item what *told* says, at the end if it is gone; None for what never was one."""
+        here = checklist_items.c.name == name
+        if told is None:
+            self._connection.execute(delete(checklist_items).where(here))
+            return
+        changed = told.updated_at
+        row = {
+            **told.model_dump(mode="json"),
+            "kind": told.kind.value,
+            "required": int(told.required),
+            "updated_at": iso(changed) if changed else None,
+        }
+        if not self._connection.execute(update(checklist_items).where(here).values(row)).rowcount:
+            last = select(func.coalesce(func.max(checklist_items.c.position), 0) + 1)
+            position = self._connection.execute(last).scalar_one()
+            self._connection.execute(insert(checklist_items).values({**row, "position": position}))
 
     def save_item(self, item: ChecklistItem) -> None:
         """Write what people may change of an item."""

@@ -106,20 +106,19 @@ class RuleShelf:
 
     def save(self, version: RuleVersion) -> None:
         """Add *version* and make the rule's row say the same; a deletion removes the row."""
-        self._connection.execute(
-            insert(versions).values(
-                name=version.name,
-                version=version.version,
-                effective_from=version.effective_from,
-                rule=version.rule.model_dump_json(by_alias=True) if version.rule else None,
-                changed_by=version.changed_by,
-                changed_at=iso(version.changed_at),
-            )
-        )
+        self._connection.execute(insert(versions).values(_version_row(version)))
         if version.rule is None:
             self._connection.execute(delete(rules).where(rules.c.name == version.name))
         else:
             upsert(self._connection, rules, [_row(version, version.rule)])
+
+    def put_version_back(self, name: str, told: RuleVersion | None) -> None:
+        """Make *told* the last version of the rule *name* again; None for what never was a rule."""
+        since = told.version if told else 0
+        gone = versions.c.name == name, versions.c.version >= since
+        self._connection.execute(delete(versions).where(*gone))
+        if told is not None:
+            self._connection.execute(insert(versions).values(_version_row(told)))
 
     def report(self, name: str, problem: str, now: datetime) -> None:
         """Say of the row *name*, as it now is, why it cannot go live."""
@@ -129,6 +128,18 @@ class RuleShelf:
             .where(rules.c.name == name)
             .values(problem=problem, sealed=_seal(fields), updated_at=iso(now), updated_by="sql")
         )
+
+
+def _version_row(version: RuleVersion) -> dict[str, Any]:
+    """Return the columns of a version."""
+    return {
+        "name": version.name,
+        "version": version.version,
+        "effective_from": version.effective_from,
+        "rule": version.rule.model_dump_json(by_alias=True) if version.rule else None,
+        "changed_by": version.changed_by,
+        "changed_at": iso(version.changed_at),
+    }
 
 
 def _row(version: RuleVersion, rule: Rule) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.engine import RowMapping
 
 from governance.cooldown import Cooldown
@@ -59,24 +59,27 @@ class TrialShelf:
         self._connection.execute(insert(cooldowns).values(row))
 
     def cooldowns(self) -> list[Cooldown]:
-        """Return every cooldown there was, newest first."""
+        """Return every cooldown there was, newest first, but those that SQL made unreadable."""
         wanted = select(cooldowns).order_by(cooldowns.c.seq.desc())
-        return [
-            Cooldown(
-                started_at=read_moment(row["started_at"]),
-                until=read_moment(row["until"]),
-                severity=row["severity"],
-                cause=row["cause"],
-                lifted_at=read_moment(row["lifted_at"]) if row["lifted_at"] else None,
-                lifted_by=row["lifted_by"],
-            )
-            for row in self._connection.execute(wanted).mappings()
-        ]
+        read = map(_cooldown, self._connection.execute(wanted).mappings())
+        return [one for one in read if one is not None]
 
     def cooldown(self, now: datetime) -> Cooldown | None:
         """Return the cooldown that runs at *now* and ends last, or None."""
         running = [one for one in self.cooldowns() if not one.is_over(now)]
         return max(running, key=lambda one: one.until, default=None)
+
+    def put_cooldown_back(self, told: Cooldown) -> None:
+        """Make the cooldown that began when *told* did what it says."""
+        here = cooldowns.c.started_at == iso(told.started_at)
+        self._connection.execute(delete(cooldowns).where(here))
+        self.cool_down(told)
+
+    def put_validation_back(self, told: Validation) -> None:
+        """Make *told* the last validation again; it is judged anew."""
+        here = validations.c.proposal_id == told.proposal_id
+        self._connection.execute(delete(validations).where(here))
+        self.start(told)
 
     def lift(self, now: datetime, *, by: str) -> None:
         """End every cooldown that runs at *now*."""
@@ -86,6 +89,21 @@ class TrialShelf:
             .values(lifted_at=iso(now), lifted_by=by)
         )
         self._connection.execute(ended)
+
+
+def _cooldown(row: RowMapping) -> Cooldown | None:
+    """Return a stored cooldown, or None: it must not keep autonomy from being lowered."""
+    try:
+        return Cooldown(
+            started_at=read_moment(row["started_at"]),
+            until=read_moment(row["until"]),
+            severity=row["severity"],
+            cause=row["cause"],
+            lifted_at=read_moment(row["lifted_at"]) if row["lifted_at"] else None,
+            lifted_by=row["lifted_by"],
+        )
+    except (ValueError, TypeError):
+        return None
 
 
 def _row(validation: Validation) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from governance.store.offsets import OffsetShelf
 from governance.store.outbox import OutboxShelf
 from governance.store.proposals import ProposalShelf
 from governance.store.readiness import ReadinessShelf
+from governance.store.records import RecordShelf
 from governance.store.replays import ReplayShelf
 from governance.store.reports import ReportShelf
 from governance.store.retention import RetentionShelf
@@ -49,6 +50,7 @@ class Unit:
         self.reports = ReportShelf(connection)
         self.trip_records = TripRecordShelf(connection)
         self.retention = RetentionShelf(connection)
+        self.records = RecordShelf(connection)
         self.whole = WholeShelf(connection)
 
     @contextmanager

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -10,6 +12,7 @@ from starlette.testclient import TestClient
 
 from api.app import create_app
 from governance import handlers
+from governance.audit import Act
 from governance.callers import Role, Scope
 from governance.service import StateService
 from schemas.settings import Settings
@@ -60,3 +63,16 @@ def ben(bearer: Bearer) -> Person:
 def olga(bearer: Bearer) -> Person:
     """Return an operator."""
     return bearer("olga", Role.OPERATOR)
+
+
+def renamed(service: StateService, token_id: str, name: str) -> None:
+    """Give a token a name of before, when any were allowed; the audit log tells it so."""
+    with closing(sqlite3.connect(service.settings.db_path)) as direct, direct:
+        direct.execute("UPDATE api_tokens SET principal = ? WHERE id = ?", (name, token_id))
+    desk = service.desk
+    with desk.store.writing() as unit:
+        kept = unit.tokens.find(token_id)
+        assert kept is not None
+        unit.audit.append(
+            Act.TOKEN_CREATED, token_id, actor="boot", at=desk.clock(), after=kept.shown.to_wire()
+        )

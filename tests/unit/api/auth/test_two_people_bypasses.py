@@ -10,15 +10,18 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from httpx2 import Response
 from starlette.testclient import TestClient
 
 from api.app import create_app
 from governance import handlers
+from governance.audit import Act
 from governance.callers import Role, Scope
 from governance.joint_acts import MOST_WAITING
+from governance.provenance.joint_acts import digest_of
 from governance.service import StateService
 from schemas.settings import Settings
-from tests.unit.api.auth.conftest import HOME, Bearer, Person
+from tests.unit.api.auth.conftest import HOME, Bearer, Person, renamed
 from tests.unit.api.auth.test_two_people import (
     ACTS,
     ITEM,
@@ -209,7 +212,7 @@ def test_nobody_floods_the_others(
 def test_an_act_that_cannot_be_read_keeps_nobody_from_the_others(
     guarded: TestClient, sql: Sql, anna: Person, ben: Person, olga: Person
 ) -> None:
-    """Neither what it holds, as an older version wrote it, nor a row that is no act at all."""
+    """Neither what SQL made of its content nor a row that is no act at all: both are void."""
     odd = waiting(guarded.patch(ITEM, headers=olga, json={"weight": 1}))
     lost = waiting(guarded.patch(ITEM, headers=olga, json={"weight": 3}))
     act = waiting(guarded.patch(RULE, headers=olga, json=LOOSER))
@@ -220,10 +223,34 @@ def test_an_act_that_cannot_be_read_keeps_nobody_from_the_others(
     sql("UPDATE joint_acts SET document = '{\"id\": 1}' WHERE id = ?", lost)
 
     assert [one["id"] for one in guarded.get(ACTS, headers=anna).json()] == [act, odd]
-    assert code(sign(guarded, odd, ben)) == (412, "outdated")
-    assert code(sign(guarded, lost, ben)) == (404, "not_found")
+    assert code(sign(guarded, odd, ben)) == (409, "act_closed")
+    assert code(sign(guarded, lost, ben)) == (409, "act_closed")
+    assert [status(guarded, one, ben) for one in (odd, lost)] == ["voided", "voided"]
     assert sign(guarded, act, ben).json()["carried"] is True
-    assert guarded.post(f"{ACTS}/{odd}/withdraw", headers=olga).json()["status"] == "withdrawn"
+
+
+def test_an_act_of_another_version_keeps_nobody_from_the_others(
+    guarded: TestClient, service: StateService, anna: Person, ben: Person, olga: Person
+) -> None:
+    """One that was asked for in a way that is no longer known can be withdrawn."""
+    act = waiting(guarded.patch(RULE, headers=olga, json=LOOSER))
+    known = handlers.show_joint_act(service.desk, waiting(_weighed(guarded, olga)))
+    odd = known.model_copy(update={"id": "act-odd", "content": {"p": 1}})
+    odd = odd.model_copy(update={"digest": digest_of(odd)})
+    with service.desk.store.writing() as unit:
+        unit.joint_acts.add(odd)
+        unit.audit.append(
+            Act.JOINT_ACT_ASKED, odd.id, actor="olga", at=odd.asked_at, after=odd.to_wire()
+        )
+
+    assert code(sign(guarded, odd.id, ben)) == (412, "outdated")
+    assert sign(guarded, act, ben).json()["carried"] is True
+    assert guarded.post(f"{ACTS}/{odd.id}/withdraw", headers=olga).json()["status"] == "withdrawn"
+
+
+def _weighed(client: TestClient, person: Person) -> Response:
+    """Return the answer to who wants another weight for an item."""
+    return client.patch(ITEM, headers=person, json={"weight": 1})
 
 
 def test_asking_for_what_is_so_already_waits_for_nobody(guarded: TestClient, olga: Person) -> None:
@@ -273,10 +300,12 @@ def test_who_may_not_is_told_nothing_of_what_there_is(
 
 
 def test_long_and_foreign_words_are_asked_for_and_signed(
-    guarded: TestClient, bearer: Bearer, trip: Trip
+    guarded: TestClient, service: StateService, bearer: Bearer, trip: Trip
 ) -> None:
-    """Names and notes in any script, as long as may be, come through to the letter."""
-    zoe, dai = bearer("Zoë Ω 🙂", Role.OPERATOR), bearer("戴", Role.TECH_LEAD)
+    """Notes in any script, and names of before, as long as may be, come through to the letter."""
+    zoe, dai = bearer("zoe", Role.OPERATOR), bearer("dai", Role.TECH_LEAD)
+    for token in handlers.list_tokens(service.desk):
+        renamed(service, token.id, {"zoe": "Zoë Ω 🙂", "dai": "戴"}[token.principal])
     notes = "☂\u2028\n\"'<script>&" * 140
     path = f"{EVENTS}/{trip()}"
     sign(guarded, waiting(guarded.post(f"{path}/resolve", headers=zoe, json={"notes": notes})), dai)
