@@ -100,6 +100,7 @@ class Ledger:
             return
         if row.act in standing.READ:
             self.standing.read(row)
+            self._restore(row)
             return
         known, begin, move = self._kinds()[_table(row)]
         if row.act in BEGINS:
@@ -110,6 +111,14 @@ class Ledger:
             known[row.subject] = move(known[row.subject], row)
         elif row.act == Act.EVENT_REOPENED:
             self.events[row.subject] = events.reopened(row)
+
+    def _restore(self, row: AuditRow) -> None:
+        """Take in which tokens a restore knew to be revoked."""
+        if (row.act, row.subject) != (Act.DATABASE_RESTORED, "database"):
+            return
+        for name in [one for known in after_of(row)["known"] for one in known["revokedTokens"]]:
+            if name in self.tokens:
+                self.tokens[name] = tokens.restored(self.tokens[name])
 
     def _prune(self, row: AuditRow) -> None:
         """Take in before which moment events were archived and forgotten."""

@@ -14,10 +14,15 @@ from schemas.wire import iso
 
 @dataclass(frozen=True, slots=True)
 class ToldToken:
-    """A token as the log tells it; ``proof`` names the hash of its secret, None if untold."""
+    """A token as the log tells it; ``proof`` names the hash of its secret, None if untold.
+
+    ``may_be_over`` is of a restore by an older version, which revoked tokens without a row for
+    each: then it is revoked if its row says so.
+    """
 
     shown: ApiToken
     proof: str | None
+    may_be_over: bool = False
 
 
 def proof_of(kept: str) -> str:
@@ -43,10 +48,17 @@ def moved(told: ToldToken, row: AuditRow) -> ToldToken:
     return ToldToken(ApiToken.model_validate(after), after.get("proof", told.proof))
 
 
+def restored(told: ToldToken) -> ToldToken:
+    """Return *told* after a restore that kept it revoked, if it was."""
+    return replace(told, may_be_over=True)
+
+
 def differing(found: KeptToken, told: ToldToken) -> list[str]:
     """Return the fields in which a stored token is not what is told; empty for none."""
     mine, theirs = told.shown.to_wire(), found.shown.to_wire()
     names = [name for name in mine if _plain(mine[name]) != _plain(theirs[name])]
+    if told.may_be_over and told.shown.revoked_at is None and "revokedAt" in names:
+        names.remove("revokedAt")
     return names if _is_proven(found, told) else [*names, "hash"]
 
 

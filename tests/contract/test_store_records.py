@@ -580,6 +580,19 @@ def test_tokens_of_before_are_noted_once(desk: Desk, engine: Engine) -> None:
     assert handlers.find_token(desk, told.id) is None
 
 
+def test_a_restore_of_before_is_no_alarm(desk: Desk, engine: Engine) -> None:
+    """It kept tokens revoked without a row for each, and that is how they stay."""
+    shown, _ = handlers.create_token(desk, "anna", [Role.TECH_LEAD], by="test")
+    told = {"known": [{"source": "x", "revokedTokens": [shown.id, "gone"]}]}
+    with desk.store.writing() as unit:
+        unit.tokens.revoke(shown.id, desk.clock())
+        unit.audit.append(Act.DATABASE_RESTORED, "database", actor="x", at=desk.clock(), after=told)
+    assert (restored(desk), handlers.verify_audit(desk).intact) == (0, True)
+    with engine.begin() as connection:
+        connection.execute(update(api_tokens).values(principal="ben"))
+    assert restored(desk) == 1
+
+
 def test_a_long_honest_history_is_no_alarm(desk: Desk) -> None:
     """Trips, answers, acts, proposals, rises, lowerings and tokens: nothing differs, ever."""
     for number in range(1, 40):

@@ -576,6 +576,41 @@ class TwoPeople(RuleBasedStateMachine):
         if adopts:
             handlers.adopt_sql_changes(self.plant.desk)
 
+    @rule(
+        which=ANY,
+        how=st.sampled_from(["resolve", "swap", "sign", "ask", "let in", "lift"]),
+        adopts=st.booleans(),
+    )
+    def meddle_by_sql(self, which: int, how: str, adopts: bool) -> None:
+        """Write to the database what nobody was asked about; its audit log is left alone."""
+        anybody = self.plant.tokens[which % len(self.plant.tokens)].name
+        statement, values = {
+            "resolve": ("UPDATE circuit_breaker_events SET resolved = 1", ()),
+            "swap": (
+                "UPDATE joint_acts SET document = replace(replace(document, '0.0', '0.9'),"
+                " 'SET_FAN', 'SET_POWER') WHERE status = 'waiting'",
+                (),
+            ),
+            "sign": (
+                'UPDATE joint_acts SET document = replace(document, \'"person":"\', ?)'
+                " WHERE status = 'waiting'",
+                (f'"person":"{anybody}-',),
+            ),
+            "ask": (
+                "INSERT OR IGNORE INTO joint_acts (id, status, document) SELECT id || ?, 'waiting',"
+                ' replace(replace(document, \'"id":"\' || id, \'"id":"\' || id || ?),'
+                ' \'"status":"carried\', \'"status":"waiting\') FROM joint_acts LIMIT 1',
+                (f"{which}a", f"{which}a"),
+            ),
+            "let in": ("UPDATE api_tokens SET revoked_at = NULL", ()),
+            "lift": ("UPDATE cooldowns SET until = started_at WHERE lifted_at IS NULL", ()),
+        }[how]
+        with closing(sqlite3.connect(self.plant.path)) as connection:
+            connection.execute(statement, values)
+            connection.commit()
+        if adopts:
+            handlers.adopt_sql_changes(self.plant.desk)
+
     # The books.
 
     def _token(self, who: int) -> Token:
@@ -674,7 +709,9 @@ class TwoPeople(RuleBasedStateMachine):
         """Look at what the audit log tells of it all."""
         if not hasattr(self, "asks"):
             return
-        assert handlers.verify_audit(self.plant.desk).intact
+        handlers.adopt_sql_changes(self.plant.desk)
+        report = handlers.verify_audit(self.plant.desk)
+        assert report.intact, report.problem
         carried = {name: ask for name, ask in self.asks.items() if ask.gone == "carried"}
         told = self.plant.rows("SELECT subject FROM audit_log WHERE act = 'joint_act.carried'")
         assert sorted(name for (name,) in told) == sorted(carried)

@@ -126,6 +126,26 @@ def test_a_jwt_for_another_place_or_time_is_refused(
         JwtCheck(chosen, lambda: NOON).caller(signed(**fields))
 
 
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("аnna", "U+0430 CYRILLIC SMALL LETTER A"),
+        ("anna\u034f", "U+034F COMBINING GRAPHEME JOINER"),
+        ("Jörg", "U+00F6"),
+        (" anna", "spaces"),
+        ("anna ", "spaces"),
+        ("a" * 257, "1 to 256"),
+    ],
+)
+def test_a_subject_that_cannot_be_told_from_others_is_refused_by_name(
+    chosen: Settings, name: str, problem: str
+) -> None:
+    """What is wrong, in which claim, and what the provider has to send instead."""
+    with pytest.raises(NotAuthenticated, match=r"claim sub.*GOVERNANCE_OIDC_ISSUER") as refused:
+        JwtCheck(chosen, lambda: NOON).caller(signed(sub=name))
+    assert problem in str(refused.value)
+
+
 @pytest.mark.parametrize("fields", [{"exp": NOW - 59}, {"nbf": NOW + 59}, {"aud": ["x", AUDIENCE]}])
 def test_a_clock_may_be_a_minute_off(chosen: Settings, fields: dict[str, Any]) -> None:
     """Sixty seconds of skew are forgiven, and one of several audiences is enough."""
