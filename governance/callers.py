@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from governance.people import is_same_person, skeleton
+from governance.people import skeleton
 from schemas.errors import BadRequest
 
 
@@ -73,8 +73,8 @@ SOMEBODY_HERE: Final = Caller("operator", EVERYBODY, Assurance.SELF_ASSERTED)
 """Who asks while no authentication is configured: somebody on this machine, on their own word."""
 
 
-OURS: Final = ("system", "autonomy-governance-agent", "nobody")
-"""Names under which the product itself acts, and which the audit log must not confuse."""
+OURS: Final = frozenset(map(skeleton, ("system", "autonomy-governance-agent", "nobody")))
+"""Skeletons of names under which the product acts, and which the audit log must not confuse."""
 
 WORD: Final = (skeleton("(self_asserted)"), skeleton("(command line)"))
 """How the audit log marks whoever proved nothing to us, as a skeleton."""
@@ -89,9 +89,8 @@ def is_reserved(principal: str) -> bool:
     >>> is_reserved("System "), is_reserved("operator (self_asserted)"), is_reserved("anna")
     (True, True, False)
     """
-    if any(is_same_person(principal, name) for name in OURS):
-        return True
-    return skeleton(principal).endswith(WORD)
+    name = skeleton(principal)
+    return name in OURS or name.endswith(WORD)
 
 
 def check_roles(roles: Iterable[Role], scopes: Iterable[Scope]) -> None:

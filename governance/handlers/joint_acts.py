@@ -130,12 +130,24 @@ def countersign(desk: Desk, act_id: str, wish: Wish[Any], signer: Signer) -> Sig
     try:
         with desk.store.writing() as unit:
             check_records(desk, unit, act_id)
-            return _sign(desk, unit, unit.joint_acts.require(act.id), wish, signer, now)
+            act = unit.joint_acts.require(act.id)
+            _check_is_of(wish, act)
+            return _sign(desk, unit, act, wish, signer, now)
     except GONE as error:
         _void(desk, act_id, str(error))
         if isinstance(error, NotFound):
             raise ActClosed(f"{act_id} is void: {error}") from error
         raise
+
+
+def _check_is_of(wish: Wish[Any], act: JointAct) -> None:
+    """Check that *wish*, which was read before this transaction, is what *act* asks for now.
+
+    Raises:
+        Outdated: it is not, or another version of this product words it otherwise.
+    """
+    if wish.wording().digest != act.digest:
+        raise Outdated(f"{act.id} asks for something else now", allowed_when="ask again")
 
 
 def withdraw_joint_act(desk: Desk, act_id: str, *, by: str, reason: str | None) -> JointAct:

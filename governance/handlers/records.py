@@ -57,7 +57,7 @@ def present_differences(desk: Desk, unit: Unit, ids: Collection[str] = ()) -> It
 
 def ledger_of(desk: Desk, unit: Unit) -> Ledger:
     """Return what the log tells, as *unit* sees it; reading, the ledger's turn is held."""
-    return desk.ledger.at(unit, lasting=not desk.store.is_writing)
+    return desk.ledger.at(unit, lasting=not unit.audit.has_appended)
 
 
 def waiting_differences(

@@ -21,6 +21,8 @@ class AuditShelf:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._head: Checkpoint | None = None
+        self.has_appended = False
+        """Whether this unit wrote a row, which may yet be undone."""
 
     def append(
         self,
@@ -46,6 +48,7 @@ class AuditShelf:
         row = AuditRow(*facts, prev_hash=head.hash, hash=chained(head.hash, facts))
         self._connection.execute(insert(audit_log), row._asdict())
         self._head = Checkpoint(row.seq, row.hash)
+        self.has_appended = True
         return row
 
     def head(self) -> Checkpoint:
