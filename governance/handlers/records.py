@@ -140,7 +140,9 @@ def _of_proposal(row: Row, told: proposals.ToldProposal, given: list[Row]) -> li
     names = misfits(row, given)
     found = read_proposal(row, given)
     if found is not None:
-        names += [one for one in proposals.differing(found, told) if one not in names]
+        content = proposals.document_digest(row["proposal"])
+        theirs = proposals.differing(found, told, content=content)
+        names += [one for one in theirs if one not in names]
     return names
 
 

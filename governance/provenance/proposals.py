@@ -6,16 +6,21 @@ proposal whose content has another digest is not the one that people saw.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from governance.audit import Act, AuditRow
+from governance.audit import Act, AuditRow, canonical
 from governance.ladder import RISES, ApproverRole
 from governance.proposals import Approval, Proposal, ProposalStatus, digest_of
 from governance.provenance.reading import after_of
 from schemas.wire import iso
+
+CONTENT: Final = ("expansion", "rationale", "riskAssessment", "basis")
+"""What people approve, by the names of the document."""
 
 ENDS: Final = {
     Act.PROPOSAL_CARRIED.value: ProposalStatus.APPROVED,
@@ -134,15 +139,28 @@ def moved(told: ToldProposal, row: AuditRow) -> ToldProposal:
     return _voided(ended, row.at, after["because"], lambda _: True)
 
 
-def differing(found: Proposal, told: ToldProposal) -> list[str]:
-    """Return the fields in which a stored proposal is not what is told; empty for none."""
+def differing(found: Proposal, told: ToldProposal, *, content: str) -> list[str]:
+    """Return the fields in which a stored proposal is not what is told; empty for none.
+
+    *content* is the digest of its document, as `document_digest` reads it.
+    """
     names = [
         name for name, value in told.facts.items() if _plain(getattr(found, name)) != _plain(value)
     ]
-    if content_digest(found) != told.digest:
+    if content != told.digest:
         names.append("content")
     mine, theirs = [_spelled(one) for one in told.approvals], map(_spelled, found.approvals)
     return names if mine == list(theirs) else [*names, "approvals"]
+
+
+def document_digest(text: str) -> str:
+    """Return the digest of what a stored document proposes, to the letter.
+
+    A version that knows more fields than the one that wrote it would spell it otherwise.
+    """
+    document = json.loads(text)
+    content = {name: document[name] for name in CONTENT}
+    return hashlib.sha256((canonical(content) or "").encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def content_digest(proposal: Proposal) -> str:

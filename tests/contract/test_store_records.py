@@ -23,6 +23,7 @@ from governance.desk import Desk
 from governance.handlers.wishes import ResolveEvent, ResumeType, read_wish
 from governance.joint_acts import JointStatus, Signer
 from governance.proposals import Proposal, ProposalStatus
+from governance.provenance.proposals import document_digest, told_facts
 from governance.store.engine import open_engine
 from governance.store.ladder_tables import (
     api_tokens,
@@ -479,6 +480,30 @@ def test_a_proposal_that_sql_inserted_is_removed(desk: Desk, engine: Engine) -> 
     assert not rises(desk, name)
     assert handlers.list_past_proposals(desk, limit=9) == []
     assert handlers.show_state(desk).current_phase is Phase.L3_PLUS
+    assert handlers.verify_audit(desk).intact
+
+
+def test_a_document_of_another_version_is_no_alarm(desk: Desk, engine: Engine) -> None:
+    """One that knew fewer fields spelt it otherwise, and its digest is of how it was spelt."""
+    proposal = proposed(desk)
+    row = stored(engine, scope_expansion_proposals, id=proposal.id)
+    document = json.loads(row["proposal"])
+    del document["rationale"]["metrics"]["autonomous"]
+    digest = document_digest(json.dumps(document))
+    document["digest"] = digest
+    with engine.begin() as connection:
+        values = {"proposal": json.dumps(document), "digest": digest}
+        connection.execute(update(scope_expansion_proposals).values(**values))
+    told = {**told_facts(proposal), "digest": digest}
+    with desk.store.writing() as unit:
+        unit.audit.append(
+            Act.PROPOSAL_OPENED,
+            proposal.id,
+            actor=proposal.proposed_by,
+            at=proposal.timestamp,
+            after=told,
+        )
+    assert restored(desk) == 0, handlers.verify_audit(desk).problem
     assert handlers.verify_audit(desk).intact
 
 
