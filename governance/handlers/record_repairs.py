@@ -120,12 +120,11 @@ def _of_told(desk: Desk, unit: Unit, told: ToldEvent) -> dict[str, Any]:
     """Return the columns of an event whose own row is lost."""
     tripped = told.timestamp or told.recorded_at
     due = due_at(Severity(told.severity), read_moment(tripped), desk.hours)
-    by_type = told.command_type is not None
     return {
         "timestamp": tripped,
         "rule": _rule_of(unit, told).model_dump_json(by_alias=True),
         "scope": told.command_type or told.scope_key,
-        "command_type": told.command_type if by_type else None,
+        "command_type": told.command_type,
         "metrics": "{}",
         "evidence": None,
         "escalation": None,
