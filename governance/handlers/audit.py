@@ -18,6 +18,7 @@ from governance.handlers.changes import publish_alert
 from governance.handlers.records import all_differences
 from governance.store import Unit
 from governance.store.autonomy import read_autonomy
+from schemas.errors import Unavailable
 
 NAMED: Final = 5
 """Records that a sentence names; the report lists all."""
@@ -63,9 +64,9 @@ def verify_audit(desk: Desk, *checkpoints: Checkpoint | None) -> ChainReport:
     with desk.store.reading() as unit:
         report = verify_chain(states_in(unit.audit.rows(), told), *checkpoints)
         found = _state(unit) if unit.autonomy.is_there() else None
-        differences = [str(one) for one in all_differences(desk, unit)] if report.intact else []
     if not report.intact:
         return report
+    differences = _differences(desk)
     if found != (_comparable(told[0]) if told else None):
         differences.insert(0, "the state is not what the log last said of it")
     if not differences:
@@ -74,6 +75,18 @@ def verify_audit(desk: Desk, *checkpoints: Checkpoint | None) -> ChainReport:
     problem = f"{'; '.join(differences[:NAMED])}{rest}: changed by other means"
     told_too = {"intact": False, "problem": problem, "differences": differences}
     return report.model_copy(update=told_too)
+
+
+def _differences(desk: Desk) -> list[str]:
+    """Return what of the tables is not as the log tells it, in words.
+
+    Tables of a newer version may lack what this one reads; then that is what there is to say.
+    """
+    try:
+        with desk.store.reading() as unit:
+            return [str(one) for one in all_differences(desk, unit)]
+    except Unavailable as error:
+        return [f"the tables cannot be held against the log ({error.detail})"]
 
 
 def _state(unit: Unit) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from governance.audit import STATE_FACTS
+from governance.audit import STATE_FACTS, Act
 from governance.checklist import ChecklistItem
 from governance.provenance.differences import GONE, UNTOLD, Difference
 from governance.provenance.standing import Standing
@@ -61,7 +61,8 @@ def put_standing_back(unit: Unit, told: Standing, found: Difference) -> dict[str
     elif found.table == COOLDOWNS:
         unit.trials.put_cooldown_back(told.cooldowns[found.id])
     elif told.validation is not None:
-        unit.trials.put_validation_back(told.validation)
+        made_up = [name for name in unit.trials.tried() if not _was_tried(unit, name)]
+        unit.trials.put_validation_back(told.validation, made_up=made_up)
     return {"removed": found.fields == UNTOLD}
 
 
@@ -117,6 +118,11 @@ def _is_tried(unit: Unit, told: Validation) -> bool:
     """Whether the last validation is the one that is told, whatever its progress."""
     latest = unit.trials.latest()
     return latest is not None and _plain(latest) == _plain(told)
+
+
+def _was_tried(unit: Unit, proposal_id: str) -> bool:
+    """Whether the log tells of a validation; reads the whole log, since SQL made one up."""
+    return any(row.act == Act.VALIDATION_STARTED for row in unit.audit.of_subject(proposal_id))
 
 
 def _plain(validation: Validation) -> dict[str, Any]:

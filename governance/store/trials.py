@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -75,10 +76,14 @@ class TrialShelf:
         self._connection.execute(delete(cooldowns).where(here))
         self.cool_down(told)
 
-    def put_validation_back(self, told: Validation) -> None:
-        """Make *told* the last validation again; it is judged anew."""
-        here = validations.c.proposal_id == told.proposal_id
-        self._connection.execute(delete(validations).where(here))
+    def tried(self) -> set[str]:
+        """Return the ids of all proposals of which there are validations."""
+        return set(self._connection.execute(select(validations.c.proposal_id)).scalars())
+
+    def put_validation_back(self, told: Validation, *, made_up: Collection[str]) -> None:
+        """Make *told* the last validation again, without those *made_up*; it is judged anew."""
+        gone = validations.c.proposal_id.in_({told.proposal_id, *made_up})
+        self._connection.execute(delete(validations).where(gone))
         self.start(told)
 
     def lift(self, now: datetime, *, by: str) -> None:
