@@ -17,6 +17,7 @@ from typing import Any, Final
 import msgspec
 
 from schemas.events import Reason
+from schemas.json_text import readable
 from schemas.tallies import LATENESS
 
 TOLERATED: Final = timedelta(milliseconds=LATENESS)
@@ -169,7 +170,7 @@ _dated: Final = msgspec.json.Decoder(_Dated)
 def _occurred_at(value: bytes) -> datetime | None:
     """Return when an event happened, if that can be read with its zone."""
     try:
-        moment = _dated.decode(value).occurred_at
+        moment = _dated.decode(readable(value)).occurred_at
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
     return moment if moment.tzinfo is not None else None

@@ -25,8 +25,9 @@ LINGER: Final = 5
 def key_of_bytes(value: bytes) -> bytes | None:
     """Return the key of whatever *value* is, or None when it names no command type and no id."""
     try:
-        event = json.loads(value)
-    except ValueError:
+        # No key is a number, and Python refuses to read whole ones of thousands of digits.
+        event = json.loads(value, parse_int=float)
+    except (ValueError, RecursionError):
         return None
     key = event.get("commandType") or event.get("id") if isinstance(event, dict) else None
     return key.encode(errors="replace") if isinstance(key, str) and key else None

@@ -19,9 +19,11 @@ from pydantic import (
     Field,
     StringConstraints,
     TypeAdapter,
+    ValidationError,
 )
 from pydantic.alias_generators import to_camel
 
+from schemas.json_text import readable
 from schemas.wire import MAX_TEXT, Moment, Wire, without_nul
 
 MAX_RECORD: Final = 64 * 1024
@@ -147,4 +149,19 @@ class SafetyEvent(_Event):
 Event = Annotated[CommandEvent | IncidentEvent | SafetyEvent, Field(discriminator="kind")]
 
 EVENT: Final[TypeAdapter[CommandEvent | IncidentEvent | SafetyEvent]] = TypeAdapter(Event)
-"""Validates one event; the stream asks it only about what its fast decoder refused."""
+"""Validates one event; `read_event` is for bytes as they come."""
+
+
+def read_event(value: bytes) -> CommandEvent | IncidentEvent | SafetyEvent:
+    """Return the event in *value*; the stream asks only about what its fast decoder refused.
+
+    Raises:
+        ValidationError: there is none.
+    """
+    try:
+        return EVENT.validate_json(value)
+    except ValidationError:
+        plain = readable(value)
+        if plain == value:
+            raise
+    return EVENT.validate_json(plain)

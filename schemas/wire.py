@@ -18,6 +18,9 @@ MAX_TEXT = 256
 MAX_PROSE = 4096
 """Characters in a sentence that people write: notes, reasons."""
 
+NO_NUL = "must not hold a NUL character"
+"""What is said of a text that holds one."""
+
 
 def without_nul(text: str) -> str:
     """Return *text* unchanged.
@@ -26,7 +29,7 @@ def without_nul(text: str) -> str:
         ValueError: it holds a NUL character.
     """
     if "\x00" in text:
-        raise ValueError("must not hold a NUL character")
+        raise ValueError(NO_NUL)
     return text
 
 

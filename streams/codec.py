@@ -17,7 +17,6 @@ from pydantic import ValidationError
 
 from schemas.errors import BadRecord
 from schemas.events import (
-    EVENT,
     MAX_LABELS,
     MAX_RECORD,
     CommandEvent,
@@ -25,12 +24,20 @@ from schemas.events import (
     Reason,
     SafetyEvent,
     Status,
+    read_event,
 )
 from schemas.faults import fault_of
-from schemas.wire import MAX_TEXT
+from schemas.json_text import readable
+from schemas.wire import MAX_TEXT, NO_NUL
 
 MAX_DETAIL: Final = 512
 """Characters of explanation that travel with a dead letter."""
+
+NO_HALF: Final = (
+    r"must not hold NUL or half of a character (a \ud83d without its other half): "
+    "cut text between characters"
+)
+"""What is said instead of `NO_NUL` where `readable` put one in."""
 
 _Text = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_TEXT)]
 _Optional = Annotated[str, msgspec.Meta(max_length=MAX_TEXT)] | None
@@ -200,9 +207,9 @@ def _found(value: bytes) -> Decoded | BadRecord:
 def _slow(value: bytes) -> Decoded:
     """Let the models decide on what the fast decoder refused."""
     try:
-        event = EVENT.validate_json(value)
+        event = read_event(value)
     except ValidationError as error:
-        raise _bad_record(error) from None
+        raise _bad_record(error, value) from None
     except (RecursionError, ValueError) as error:
         raise BadRecord(Reason.INVALID, str(error)[:MAX_DETAIL]) from None
     return _shadow(event)
@@ -218,8 +225,8 @@ def _shadow(event: CommandEvent | IncidentEvent | SafetyEvent) -> Decoded:
     return Safety(**{**fields, "signal": event.signal.value})
 
 
-def _bad_record(error: ValidationError) -> BadRecord:
-    """Turn pydantic's findings into a reason and one line of detail."""
+def _bad_record(error: ValidationError, value: bytes) -> BadRecord:
+    """Turn pydantic's findings about *value* into a reason and one line of detail."""
     found = error.errors(include_url=False, include_context=False)
     kinds = {item["type"] for item in found}
     if "json_invalid" in kinds:
@@ -232,4 +239,6 @@ def _bad_record(error: ValidationError) -> BadRecord:
     detail = "; ".join(
         f"{'.'.join(map(str, item['loc'][1:])) or 'record'}: {fault_of(item)}" for item in found
     )
+    if readable(value) != value:
+        detail = detail.replace(NO_NUL, NO_HALF)
     return BadRecord(Reason.INVALID, detail[:MAX_DETAIL])

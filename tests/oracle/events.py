@@ -105,14 +105,13 @@ def _json(value: bytes) -> Any:
     """Return what *value* says as RFC 8259 has it.
 
     Raises:
-        ValueError: it is not JSON: a byte order mark, another encoding, half a surrogate. NaN
-            and Infinity are read, since many a producer writes them: no known field takes them.
+        ValueError: it is not JSON: a byte order mark, another encoding. NaN and Infinity are
+            read, since many a producer writes them, and so is half a surrogate: no known field
+            takes them.
     """
     document = json.loads(value.decode("utf-8"), parse_int=_integer)
     if value.count(b"[") + value.count(b"{") > DEEPEST and _depth(document) > DEEPEST:
         raise ValueError("nested beyond reason")
-    if b"\\u" in value:
-        json.dumps(document, ensure_ascii=False).encode("utf-8")
     return document
 
 
@@ -251,8 +250,10 @@ def _optional_text(document: dict[str, Any], name: str) -> str | None:
 
 
 def _check(text: object, *, least: int) -> str:
-    """Return *text* if it is a string of *least* to 256 characters without NUL."""
+    """Return *text* if it has *least* to 256 characters, without NUL or half a surrogate."""
     if not isinstance(text, str) or not least <= len(text) <= 256 or "\x00" in text:
+        raise _Wrong
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
         raise _Wrong
     return text
 

@@ -72,6 +72,13 @@ def test_letters_that_would_be_late_by_now_are_left_out_and_counted() -> None:
     assert len(plan(letters, {}, now=NOW, reasons=reasons, late=True).letters) == 3
 
 
+def test_an_old_letter_with_half_an_emoji_is_known_to_be_old() -> None:
+    """What made it a dead letter does not hide when its event happened."""
+    value = b'{"occurredAt":"2026-11-23T11:00:00Z","summary":"too hot \\ud83d"}'
+    old = letter_of(0, 1, key=None, value=value, headers=[("reason", b"invalid")])
+    assert not plan([old], {}, now=NOW, reasons={"invalid"}).letters
+
+
 def test_each_letter_is_sent_once() -> None:
     """The marks of one replay keep the next from sending the same again."""
     letters = [letter(0), letter(1), letter(0, partition=1)]

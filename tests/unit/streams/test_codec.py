@@ -51,6 +51,15 @@ REFUSED: Final[list[tuple[Reason, bytes, str]]] = [
     (Reason.INVALID, command("e1", commandType="x" * 257), "commandType: String should have"),
     (Reason.INVALID, command("nul\0"), "id: must not hold a NUL"),
     (Reason.INVALID, command("e1", labels={"site": "\0"}), "labels.site: must not"),
+    (Reason.INVALID, command("half\ud83d"), "id: must not hold NUL or half of a character"),
+    (Reason.INVALID, command("e1", labels={"a": "\ude00"}), "labels.a: must not hold NUL or half"),
+    (
+        Reason.INVALID,
+        command("e1", epoch=-5).replace(b"-5", b"5" * 5_000),
+        "epoch: Input should be less than",
+    ),
+    (Reason.UNKNOWN_STATUS, command("e1", status="failed\ud83d"), "status: must be one of"),
+    (Reason.UNKNOWN_KIND, command("e1", kind="command\ud83d"), "kind: must be"),
     (Reason.INVALID, command("e1", occurredAt="2026-11-23T12:00:00"), "occurredAt: Input should"),
     (Reason.INVALID, command("e1", occurredAt=1_795_435_200), "occurredAt: write"),
     (Reason.INVALID, command("e1", autonomous="yes"), "autonomous: Input should be"),
@@ -65,6 +74,35 @@ def test_a_refused_record_says_why_and_where(reason: Reason, value: bytes, detai
         decode(value)
     assert refused.value.reason == reason
     assert detail in refused.value.detail
+
+
+@pytest.mark.parametrize(
+    "stranger",
+    [
+        rb'"note":"too hot \ud83d"',
+        rb'"note":"\ude00 the other half"',
+        rb'"note":["\ud83d",{"\ud83d":"\ud83d\ud83d"}]',
+        rb'"\ud83d":1',
+        rb'"note":"\ud83d","again":"\u0000"',
+        b'"note":' + b"1" * 5_000,
+        b'"note":{"deep":[-' + b"9" * 60_000 + b"]}",
+        b'"note":1e999',
+        b'"note":"\\u0000","sum":' + b"1" * 5_000,
+    ],
+)
+def test_what_nobody_knows_costs_no_event(stranger: bytes) -> None:
+    """A field that we do not know stands aside, whatever JSON is in it, also in a batch."""
+    bare = json.dumps(INCIDENT | {"severity": "critical"}).encode()
+    value = b"{" + stranger + b"," + bare[1:]
+    assert decode(value) == decode(bare)
+    assert decode_all([bare, value, bare]) == [decode(bare)] * 3
+
+
+def test_a_text_that_is_cut_in_a_character_is_named() -> None:
+    """The detail says which field, and what the producer has to do."""
+    value = json.dumps(INCIDENT | {"summary": "too hot \ud83d"}).encode()
+    with pytest.raises(BadRecord, match=r"summary: must not .*: cut text between characters"):
+        decode(value)
 
 
 def test_every_reason_of_decoding_has_an_example() -> None:
