@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Annotated, Final
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -34,34 +33,17 @@ def produce(
     ] = False,
 ) -> None:
     """Send events, one JSON object a line; nothing is sent while a line is bad."""
-    from cli.lines import lines_of
+    from cli.event_files import opened
+    from cli.lines import first_checked, lines_of, values_of
 
     settings = load_settings()
     servers = kafka_of(settings)
-    with _opened(file) as raw:
+    with opened(file) as raw:
         if unchecked:
-            _send(servers, (line.value for line in lines_of(raw)))
+            _send(servers, values_of(lines_of(raw)))
             return
-        lines = list(lines_of(raw))
+        lines = list(first_checked(lines_of(raw)))
     _send(servers, _checked(lines, now=now))
-
-
-@contextmanager
-def _opened(file: str) -> Iterator[IO[bytes]]:
-    """Open *file*, or standard input for ``-``."""
-    import sys
-    from pathlib import Path
-
-    from schemas.errors import NotFound
-
-    if file == "-":
-        yield sys.stdin.buffer
-        return
-    try:
-        with Path(file).open("rb") as opened:
-            yield opened
-    except (FileNotFoundError, IsADirectoryError, PermissionError) as problem:
-        raise NotFound("readable file", file) from problem
 
 
 def _checked(lines: list[Line], *, now: bool) -> list[bytes]:
