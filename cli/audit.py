@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.desks import standing_desk
-from cli.output import AsJson, print_json, print_table
+from cli.output import LARGEST, AsJson, print_json, print_table
 from embedded.exits import Exit
 
 if TYPE_CHECKING:
@@ -63,7 +63,9 @@ def head(as_json: AsJson = False) -> None:
 @app.command(name="list")
 def list_all(
     limit: Annotated[int, typer.Option(help="How many.", min=1, max=10_000)] = 20,
-    before: Annotated[int | None, typer.Option(help="Only rows before this number.")] = None,
+    before: Annotated[
+        int | None, typer.Option(help="Only rows before this number.", min=1, max=LARGEST)
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what was done, the newest first."""

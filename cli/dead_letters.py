@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.output import AsJson, print_json, print_table
+from cli.output import LARGEST, AsJson, print_json, print_table
 from cli.places import kafka_of
 from schemas.events import Reason
 from schemas.settings import load_settings
@@ -31,7 +31,7 @@ def dead_letters() -> None:
 @app.command("list")
 def list_letters(
     reason: OfReason = None,
-    limit: Annotated[int, typer.Option(help="The newest so many.", min=1)] = 20,
+    limit: Annotated[int, typer.Option(help="The newest so many.", min=1, max=LARGEST)] = 20,
     as_json: AsJson = False,
 ) -> None:
     """Show the newest dead letters, the newest first, and how many there are of each reason."""
@@ -65,7 +65,7 @@ def list_letters(
 @app.command()
 def replay(
     reason: OfReason = None,
-    limit: Annotated[int | None, typer.Option(help="At most so many.", min=1)] = None,
+    limit: Annotated[int | None, typer.Option(help="At most so many.", min=1, max=LARGEST)] = None,
     late: Annotated[
         bool, typer.Option("--late", help="Also those that would come back as late.")
     ] = False,

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
 from schemas.terminals import printable
 
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")]
+
+LARGEST: Final = 2**63 - 1
+"""The largest number of an option that has no bound of its own: what databases and clients hold."""
 
 Row = Mapping[str, Any]
 

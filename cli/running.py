@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from cli.output import AsJson, print_json, print_table
+from cli.output import LARGEST, AsJson, print_json, print_table
 from cli.places import check_member, kafka_of
 from embedded.scenarios import Scenario
 from schemas.settings import Settings, load_settings
@@ -18,7 +18,8 @@ PATIENCE: Final = timedelta(seconds=3)
 AssumeTopics = Annotated[
     bool, typer.Option("--assume-topics", help="Do not create or check the topics first.")
 ]
-Seed = Annotated[int | None, typer.Option(help="Makes the traffic repeatable.")]
+Port = Annotated[int | None, typer.Option(help="Port of the API (PORT).", min=1, max=65_535)]
+Seed = Annotated[int | None, typer.Option(help="Makes the traffic repeatable.", min=0, max=LARGEST)]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -29,7 +30,7 @@ def add_to(app: typer.Typer) -> None:
 
 def up(
     scenario: Annotated[Scenario, typer.Option(help="The demo traffic to play.")] = Scenario.NONE,
-    port: Annotated[int | None, typer.Option(help="Port of the API (PORT).")] = None,
+    port: Port = None,
     seed: Seed = None,
 ) -> None:
     """Start everything on this machine, and watch it.
@@ -71,7 +72,7 @@ def worker(assume_topics: AssumeTopics = False) -> None:
 
 
 def api(
-    port: Annotated[int | None, typer.Option(help="Port to serve on (PORT).")] = None,
+    port: Port = None,
     assume_topics: AssumeTopics = False,
 ) -> None:
     """Run the state service and the API: remember what was decided, let people operate it."""

@@ -35,7 +35,9 @@ def create(
     principal: Annotated[str, typer.Argument(help="Whom it speaks for: one name per person.")],
     role: Roles,
     scope: Scopes = [],  # noqa: B006 - typer copies it
-    days: Annotated[int | None, typer.Option(help="Ends after so many days.", min=1)] = None,
+    days: Annotated[
+        int | None, typer.Option(help="Ends after so many days.", min=1, max=36_500)
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a token and show it this once: only a hash of it is kept."""
