@@ -39,7 +39,9 @@ def java() -> Path:
 def version(candidate: Path) -> int | None:
     """Return the major version that *candidate* reports, or None if it does not run."""
     try:
-        said = subprocess.run([candidate, "-version"], capture_output=True, text=True, timeout=20)
+        said = subprocess.run(
+            [candidate, "-version"], capture_output=True, text=True, errors="replace", timeout=20
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     major = re.search(r'version "(?:1\.)?(\d+)', said.stderr)

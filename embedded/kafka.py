@@ -247,12 +247,27 @@ def classpath(progress: Callable[[str], None] = lambda _: None) -> str:
     if home:
         if not list(Path(home).glob("libs/kafka-server-*.jar")):
             raise BadSetting("KAFKA_HOME", f"there is no Kafka in {home}/libs")
-        return f"{home}/libs/*"
+        return _on_path("KAFKA_HOME", [Path(home) / "libs" / "*"])
     try:
-        return os.pathsep.join(map(str, jars.fetch(progress)))
+        return _on_path("XDG_CACHE_HOME", jars.fetch(progress))
     except Unavailable as problem:
         raise Unavailable(
             "Kafka",
             f"{problem.detail}. Connect this machine once, set KAFKA_HOME to an unpacked Kafka "
             "4, or name a running Kafka in KAFKA_BOOTSTRAP_SERVERS",
         ) from problem
+
+
+def _on_path(setting: str, entries: list[Path]) -> str:
+    """Return *entries* as Java's class path.
+
+    Raises:
+        BadSetting: Java would take one for two.
+    """
+    paths = [str(entry.absolute()) for entry in entries]
+    if any(os.pathsep in path for path in paths):
+        folder = entries[0].parent
+        raise BadSetting(
+            setting, f"{os.pathsep!r} in {folder} parts two folders to Java; name one without it"
+        )
+    return os.pathsep.join(paths)

@@ -3,6 +3,11 @@
 <folder>/data/      the log, kept between starts
 <folder>/logs/      server.log, bounded by log4j2.properties; console.log, of the last start
 <folder>/server.properties   written anew at each start, since ports may differ
+<folder>/log4j2.properties   the same, so that no file of ours has to be named to Java
+
+Folders have names that Java and Kafka cannot be told: a comma parts two folders in ``log.dirs``, a
+backslash escapes what follows it, and letters beyond ASCII are read by the locale. So the process
+runs in its folder, and every name that it is told is relative to that.
 """
 
 from __future__ import annotations
@@ -21,7 +26,19 @@ from schemas.errors import Unavailable
 
 TETHER: Final = Path(__file__).with_name("tether.py")
 LOGGING: Final = Path(__file__).with_name("log4j2.properties")
+SETTINGS: Final = "server.properties"
 HEAP: Final = "512m"
+
+HERE: Final = "/proc/self/cwd" if sys.platform == "linux" else "."
+"""The folder in which a process runs, as it can name it to itself.
+
+On Linux an absolute path: what Java makes of a relative one begins with the real name of the
+folder, as far as Java can read it.
+"""
+
+LOCALE: Final = {"LC_ALL": "C.UTF-8"}
+"""For the paths of Java itself, of the jars, and of what it says in its log."""
+
 PATIENCE: Final = timedelta(seconds=20)
 """How long a broker may take to leave when asked, before it is killed."""
 
@@ -80,9 +97,10 @@ class KafkaNode:
     def configure(self, voters: list[Address]) -> None:
         """Write the settings for a cluster of *voters*."""
         (self.folder / "logs").mkdir(parents=True, exist_ok=True)
-        rows = settings(self.address, voters, self.folder / "data")
+        rows = settings(self.address, voters)
         text = "".join(f"{name}={value}\n" for name, value in rows.items())
-        self._settings.write_text(text, encoding="utf-8")
+        (self.folder / SETTINGS).write_text(text, encoding="ascii")
+        (self.folder / LOGGING.name).write_bytes(LOGGING.read_bytes())
 
     def format(self, cluster_id: str) -> None:
         """Make the log folder part of the cluster; once in its life.
@@ -91,15 +109,22 @@ class KafkaNode:
             Unavailable: Kafka refused, for the reason given.
         """
         command = [*self._java("128m"), "kafka.tools.StorageTool", "format"]
-        command += ["--cluster-id", cluster_id, "--config", str(self._settings)]
-        said = subprocess.run(command, capture_output=True, text=True)
+        command += ["--cluster-id", cluster_id, "--config", f"{HERE}/{SETTINGS}"]
+        said = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            cwd=self.folder,
+            env={**os.environ, **LOCALE},
+        )
         if said.returncode != 0:
             raise Unavailable("Kafka", f"formatting failed: {said.stderr or said.stdout}")
 
     def start(self) -> None:
         """Start the process, and return before it answers."""
         command = [sys.executable, "-I", "-S", str(TETHER), str(os.getpid())]
-        command += [*self._java(HEAP), "kafka.Kafka", str(self._settings)]
+        command += [*self._java(HEAP), "kafka.Kafka", f"{HERE}/{SETTINGS}"]
         self._process = self._starter.submit(self._spawn, command).result()
 
     def ask_to_stop(self) -> None:
@@ -128,21 +153,17 @@ class KafkaNode:
         lines = [line for text in texts if text.exists() for line in _lines(text)]
         return "\n".join(lines[-15:])
 
-    @property
-    def _settings(self) -> Path:
-        return self.folder / "server.properties"
-
     def _java(self, heap: str) -> list[str]:
         return [
-            str(self._machine.java),
+            str(self._machine.java.absolute()),
             f"-Xmx{heap}",
             # Pauses of a few milliseconds matter to people's alerts, throughput does not.
             "-XX:+UseG1GC",
             "-XX:MaxGCPauseMillis=20",
             "-XX:+ExitOnOutOfMemoryError",
             "-Djava.awt.headless=true",
-            f"-Dlog4j2.configurationFile={LOGGING}",
-            f"-Dkafka.logs.dir={self.folder / 'logs'}",
+            f"-Dlog4j2.configurationFile={HERE}/{LOGGING.name}",
+            f"-Dkafka.logs.dir={HERE}/logs",
             "-cp",
             self._machine.classpath,
         ]
@@ -154,6 +175,8 @@ class KafkaNode:
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=console,
+                cwd=self.folder,
+                env={**os.environ, **LOCALE},
                 # Ctrl-C at the terminal must reach us first: the broker goes last.
                 start_new_session=True,
                 # Whoever starts next waits until the last broker has let go of the data.
@@ -161,7 +184,7 @@ class KafkaNode:
             )
 
 
-def settings(node: Address, voters: list[Address], data: Path) -> dict[str, object]:
+def settings(node: Address, voters: list[Address]) -> dict[str, object]:
     """Return the broker's settings: loopback only, small, and nothing happens by itself."""
     copies = min(3, len(voters))
     return {
@@ -177,7 +200,7 @@ def settings(node: Address, voters: list[Address], data: Path) -> dict[str, obje
         "controller.quorum.voters": ",".join(
             f"{voter.number}@{LOOPBACK}:{voter.controller_port}" for voter in voters
         ),
-        "log.dirs": data,
+        "log.dirs": f"{HERE}/data",
         # A topic that someone's typing error made would have the wrong settings for ever.
         "auto.create.topics.enable": "false",
         "default.replication.factor": copies,

@@ -16,6 +16,7 @@ import logging
 import time
 from collections.abc import Awaitable, Iterable
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any, Final
 
 import faust
@@ -86,6 +87,11 @@ class _Source:
         self._app.durable[TP(self._name, partition)] = offset
 
 
+def _as_it_is(path: Path) -> str:
+    """Return *path* for Faust, which would fill in what stands in braces."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
 class StreamApp(faust.App):
     """The app of one worker."""
 
@@ -107,7 +113,7 @@ class StreamApp(faust.App):
         super().__init__(
             settings.worker_group,
             broker=[f"kafka://{server.strip()}" for server in bootstrap_servers.split(",")],
-            datadir=str(settings.data_dir / "workers" / settings.worker_id),
+            datadir=_as_it_is(settings.data_dir / "workers" / settings.worker_id),
             broker_session_timeout=settings.worker_session_seconds,
             broker_request_timeout=settings.worker_session_seconds + 80.0,  # or it does not start
             broker_heartbeat_interval=min(3.0, settings.worker_session_seconds / 3),

@@ -52,6 +52,14 @@ async def consumer(app: StreamApp) -> Any:
     consumer._thread.thread_loop.close()
 
 
+@pytest.mark.parametrize("name", ["{conf.name}", "{", "}{", "{0}", "plain"])
+def test_a_folder_with_braces_is_taken_as_it_is(tmp_path: Path, name: str) -> None:
+    """Faust fills in what stands in braces; ours are part of a name."""
+    settings = Settings(_env_file=None, data_dir=tmp_path / name, worker_id="w-0")
+    app = StreamApp(settings, "127.0.0.1:1")
+    assert app.conf.datadir == tmp_path / name / "workers" / "w-0"
+
+
 def records(*offsets: int) -> list[Any]:
     """Return what a poll brings of one partition, as aiokafka hands it over."""
     return [

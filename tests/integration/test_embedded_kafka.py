@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -94,6 +95,21 @@ def test_a_folder_keeps_its_number_of_nodes(tmp_path: Path) -> None:
 
     with pytest.raises(BadSetting, match="cluster of 3 nodes, not 1"):
         KafkaCluster(tmp_path, port=0).start()
+
+
+def test_the_folder_may_be_called_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commas, letters beyond ASCII, backslashes: data are there, also for the next start."""
+    monkeypatch.setenv("LC_ALL", "C")
+    folder = tmp_path / "Rösterei, Halle\\2 #100%" / os.fsdecode(b"\xe9\n$HOME")
+    with KafkaCluster(folder, port=0) as first:
+        ensure(first.bootstrap_servers, prefix="", topics=[NOTES])
+        write(first.bootstrap_servers, b"before")
+    assert (folder / "node-1" / "data" / "notes-0").is_dir()
+
+    with KafkaCluster(folder, port=0) as second:
+        assert read(second.bootstrap_servers, 1) == [b"before"]
+    assert len(list(tmp_path.rglob("meta.properties"))) == 1
+    assert [entry.name for entry in tmp_path.iterdir()] == ["Rösterei, Halle\\2 #100%"]
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
