@@ -21,6 +21,7 @@ from cli import (
     running,
     tokens,
 )
+from cli.encodings import speak_any
 from embedded.exits import Exit, exit_of
 from schemas.errors import GovernanceError
 
@@ -66,6 +67,7 @@ def options(
 
 def main() -> None:
     """Run the command line; an expected error is one line and an exit code, never a traceback."""
+    speak_any(sys.stdout, sys.stderr)
     try:
         app()
     except GovernanceError as error:

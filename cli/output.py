@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
 
 import typer
 
+from cli.encodings import can_show
 from schemas.terminals import printable
 
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")]
@@ -19,8 +21,11 @@ Row = Mapping[str, Any]
 
 
 def print_json(answer: Any) -> None:
-    """Print *answer* as JSON that people can read too."""
-    typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+    """Print *answer* as JSON that people can read too, and that programs read exactly."""
+    text = json.dumps(answer, indent=2, ensure_ascii=False)
+    if not can_show(text, sys.stdout):
+        text = json.dumps(answer, indent=2)
+    typer.echo(text)
 
 
 def print_table(rows: Sequence[Row], columns: Mapping[str, str], *, empty: str = "none") -> None:
