@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 import sys
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from schemas.errors import NotFound, Refused
+from schemas.places import is_named_pipe
 
 PIPED: Final = "give what comes out of it as standard input: governance produce - < FILE"
 
@@ -83,7 +83,7 @@ def _check_kind(file: str) -> None:
         Refused: it is a folder, or nobody knows when it ends.
     """
     mode = Path(file).stat().st_mode
-    if stat.S_ISFIFO(mode) and not Path(os.path.realpath(file)).exists():
+    if stat.S_ISFIFO(mode) and not is_named_pipe(Path(file)):
         return  # <(a command) of a shell: a pipe without a name, and somebody writes into it
     for is_kind, what, remedy in KINDS:
         if is_kind(mode):

@@ -13,10 +13,8 @@ import socket
 from collections.abc import Iterable
 from difflib import get_close_matches
 from enum import StrEnum
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple, Self
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from dotenv import dotenv_values
@@ -31,9 +29,18 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from schemas.addresses import (
+    database_fault,
+    interface,
+    is_confidential,
+    is_loopback,
+    sqlite_url,
+    web_fault,
+)
 from schemas.errors import BadSetting
 from schemas.faults import METRICS_PREFIX, TOPIC_PREFIX, WORKER_GROUP, WORKER_ID, fault_of
 from schemas.governance import Phase
+from schemas.places import path_fault
 from schemas.terminals import printable
 
 Name = Annotated[str, Field(min_length=1, max_length=256)]
@@ -56,13 +63,6 @@ Limit = Annotated[int, Field(ge=0, le=1_000), AfterValidator(_check_limit)]
 
 PREFIX: Final = "GOVERNANCE_"
 """What every variable of ours begins with; a few have a plain name besides."""
-
-DATABASE: Final = re.compile(
-    r"sqlite:///.*"
-    r"|(?:postgres|postgresql|postgresql\+psycopg)://(?:[^@]*@)?"
-    r"(?:\[[^@\[\]]+\]|[^@:/?\[\]]*)(?::\d{1,5})?(?:[/?][^@]*)?"
-)
-"""Addresses of databases that we know how to ask: one ``@`` at most, and a port is a number."""
 
 
 class Weekday(StrEnum):
@@ -242,22 +242,46 @@ class Settings(BaseSettings):
             raise ValueError(f"{name!r} is not a time zone; write one like Europe/Zurich") from None
         return name
 
+    @field_validator("host", "worker_host")
+    @classmethod
+    def _listenable(cls, host: str) -> str:
+        """Return the interface in its usual form, so that it is judged by what it is."""
+        return interface(host)
+
+    @field_validator("data_dir", "log_file", "pid_file", "db_path")
+    @classmethod
+    def _nameable(cls, path: Path) -> Path:
+        """Refuse a path that no system takes, or that no log could show."""
+        if (fault := path_fault(path)) is not None:
+            raise ValueError(fault)
+        return path
+
+    @field_validator("log_file", "pid_file", "db_path")
+    @classmethod
+    def _filed(cls, path: Path) -> Path:
+        """Refuse what can only be a folder, and SQLite's name for no file at all."""
+        if path.name in ("", "..", ":memory:"):
+            raise ValueError(f"{path} is no file; name one, in a folder that is there for it")
+        return path
+
     @field_validator("database_url")
     @classmethod
     def _readable(cls, url: SecretStr | None) -> SecretStr | None:
-        """Refuse what is no address of a database; the message repeats nothing of it.
-
-        An ``@`` in a password would be read as the end of it, and the rest of the password
-        as a host, which every message of the driver names.
-        """
-        if url is not None and not DATABASE.fullmatch(url.get_secret_value()):
-            raise ValueError(
-                "write postgresql://user:password@host:port/name, and in the password "
-                "%40 for @ and %25 for %"
-            )
+        """Refuse what is no address of a database; the message repeats nothing of it."""
+        fault = None if url is None else database_fault(url.get_secret_value())
+        if fault is not None:
+            raise ValueError(fault)
         return url
 
-    @field_validator("worker_token")
+    @field_validator("oidc_jwks_url")
+    @classmethod
+    def _fetchable(cls, url: str | None) -> str | None:
+        """Refuse what is no address of a page."""
+        if url is not None and (fault := web_fault(url)) is not None:
+            raise ValueError(fault)
+        return url
+
+    @field_validator("worker_token", "token")
     @classmethod
     def _sendable(cls, token: SecretStr | None) -> SecretStr | None:
         """Refuse a token that no header can carry; the message does not repeat it."""
@@ -273,7 +297,7 @@ class Settings(BaseSettings):
             return url.replace("postgres://", "postgresql://", 1).replace(
                 "postgresql://", "postgresql+psycopg://", 1
             )
-        return f"sqlite:///{self.db_path}"
+        return sqlite_url(self.db_path)
 
     def topic(self, name: str) -> str:
         """Return a topic's full name.
@@ -316,7 +340,7 @@ class Settings(BaseSettings):
         for name in ("oidc_issuer", "oidc_audience", "oidc_jwks_url"):
             if not getattr(self, name):
                 raise BadSetting(variable_of(name), "GOVERNANCE_AUTH=oidc needs it")
-        if not _is_confidential(self.oidc_jwks_url or ""):
+        if not is_confidential(self.oidc_jwks_url or ""):
             raise BadSetting("GOVERNANCE_OIDC_JWKS_URL", "keys come by https:// only")
 
     def check_safe(self) -> Self:
@@ -334,37 +358,19 @@ class Settings(BaseSettings):
                 "GOVERNANCE_FOUR_EYES",
                 "nobody is known while GOVERNANCE_AUTH is open; set that to token or oidc",
             )
-        if self.auth == "open" and not _is_loopback(self.host):
+        if self.auth == "open" and not is_loopback(self.host):
             raise BadSetting(
                 "HOST",
                 f"{self.host!r} is reachable from other machines and no authentication is "
                 "configured; set it to 127.0.0.1, or GOVERNANCE_AUTH to token or oidc",
             )
-        if self.worker_token is None and not _is_loopback(self.worker_host):
+        if self.worker_token is None and not is_loopback(self.worker_host):
             raise BadSetting(
                 "GOVERNANCE_WORKER_TOKEN",
                 f"GOVERNANCE_WORKER_HOST {self.worker_host!r} is reachable from other machines, "
                 "and a worker knows no identities but this token: set 32 characters or more",
             )
         return self
-
-
-def _is_confidential(url: str) -> bool:
-    """Return whether nobody on the way can change what *url* answers."""
-    address = urlsplit(url)
-    return address.scheme == "https" or (
-        address.scheme == "http" and _is_loopback(address.hostname or "")
-    )
-
-
-def _is_loopback(host: str) -> bool:
-    """Return whether *host* is this machine only."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def load_settings(**overrides: Any) -> Settings:
@@ -377,9 +383,9 @@ def load_settings(**overrides: Any) -> Settings:
     _check_readable(Path(".env"))
     try:
         return Settings(**overrides)
-    except SettingsError as error:
+    except (SettingsError, RecursionError) as error:  # brackets in brackets, without an end
         named = re.search(r'field "(\w+)"', str(error))
-        field = named[1] if named else "settings"
+        field = named[1] if named else "phase_whitelists"
         problem = 'it is no JSON; write it like {"L3+": ["SET_POWER"]}'
         raise BadSetting(variable_of(field), problem) from None
     except ValidationError as error:

@@ -28,6 +28,7 @@ from governance.store.autonomy import read_autonomy
 from governance.store.copies import check_alone, close_off, is_sqlite, opened, put_in_place
 from governance.store.whole import file_of
 from governance.told import last_state, newest_rules
+from schemas.addresses import sqlite_url
 from schemas.errors import GovernanceError, NotFound, Refused
 from schemas.settings import Settings
 from schemas.wire import Moment, Wire, iso
@@ -80,7 +81,7 @@ def _into_file(desk: Desk, backup: Path, *, by: str, known: list[Aftermath]) -> 
         backups.unpack(backup, new)
         _check_sqlite(new, backup)
         known = [*_from_file(file, now), *known]
-        with opened(f"sqlite:///{new}") as store:
+        with opened(sqlite_url(new)) as store:
             found = _receive(replace(desk, store=store), backup, known=known, by=by, now=now)
         close_off(new)
         aside = _aside(file, now) if file.exists() else None
@@ -239,7 +240,7 @@ def _from_file(file: Path, now: datetime) -> list[Aftermath]:
     source = f"the replaced {file.name}"
     if not is_sqlite(file):
         return [Aftermath(source=f"nothing: {source} is no database any more")]
-    with opened(f"sqlite:///{file}") as store:
+    with opened(sqlite_url(file)) as store:
         return _from_store(store, source, now)
 
 

@@ -17,6 +17,7 @@ from typing import Final
 from governance.archive import sync_folder
 from governance.store.store import Store
 from governance.store.unit import Unit
+from schemas.addresses import sqlite_url
 from schemas.errors import Refused, Unavailable
 
 PATIENCE: Final = 5.0
@@ -46,7 +47,7 @@ def sqlite_copy(source: Path, target: Path) -> Iterator[Unit]:
             original.backup(copy)
     except sqlite3.Error as error:
         raise Unavailable("database", f"{source}: {error}") from error
-    with opened(f"sqlite:///{target}") as store, store.reading() as unit:
+    with opened(sqlite_url(target)) as store, store.reading() as unit:
         yield unit
     close_off(target)
 

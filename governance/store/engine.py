@@ -11,6 +11,7 @@ from psycopg.conninfo import make_conninfo
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from schemas.errors import BadSetting
@@ -33,19 +34,24 @@ def open_engine(url: str, patience: timedelta = BUSY) -> Engine:
     """Return an engine for *url*; SQLite's folder is made if it is not there.
 
     Raises:
-        BadSetting: *url* asks for an option that PostgreSQL's driver does not know, or SQLite's
-            folder cannot be made.
+        BadSetting: *url* asks for an option that PostgreSQL's driver does not know, or gives one a
+            value that is none; or SQLite's folder cannot be made.
     """
-    address = make_url(url)
-    if address.get_backend_name() == "sqlite":
-        return _sqlite(address, patience)
-    return _postgres(address, patience)
+    try:
+        address = make_url(url)
+        if address.get_backend_name() == "sqlite":
+            return _sqlite(address, patience)
+        return _postgres(address, patience)
+    except (ArgumentError, ValueError) as error:
+        # The driver repeats the address, which may hold a password.
+        problem = "an option after its question mark has a value that the driver does not take"
+        raise BadSetting("DATABASE_URL", problem) from error
 
 
 def _sqlite(address: URL, patience: timedelta) -> Engine:
     """Return an engine for a file."""
     if address.database and address.database != ":memory:":
-        with place_of("GOVERNANCE_DB_PATH", Path(address.database)):
+        with place_of("GOVERNANCE_DB_PATH", Path(address.database), kept=True):
             Path(address.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
         address,

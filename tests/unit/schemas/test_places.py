@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 from pathlib import Path
 
 import pytest
 
 from schemas.errors import BadSetting
-from schemas.places import FAULTS, place_of
+from schemas.places import FAULTS, is_named_pipe, path_fault, place_of
 
 
 @pytest.mark.parametrize("number", FAULTS)
@@ -28,3 +29,56 @@ def test_what_may_pass_is_no_fault_of_the_setting(number: int) -> None:
     with pytest.raises(OSError) as failed, place_of("GOVERNANCE_X", Path("x")):
         raise OSError(number, os.strerror(number))
     assert failed.value.errno == number
+
+
+@pytest.mark.parametrize("kept", [False, True])
+@pytest.mark.parametrize("kind", ["folder", "pipe", "socket"])
+def test_what_is_no_file_is_told_before_it_is_opened(tmp_path: Path, kind: str, kept: bool) -> None:
+    """Opening a pipe would wait for somebody at its other end, for ever."""
+    place = tmp_path / kind
+    if kind == "folder":
+        place.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(place)
+    else:
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(place))
+    with (
+        pytest.raises(BadSetting, match=rf"cannot write .*: it is a {kind}; name a file"),
+        place_of("GOVERNANCE_X", place, kept=kept),
+    ):
+        place.open("ab").close()
+
+
+def test_a_device_takes_lines_and_keeps_none() -> None:
+    """A log may go to /dev/null, a database may not."""
+    with place_of("GOVERNANCE_X", Path("/dev/null")):
+        pass
+    with (
+        pytest.raises(BadSetting, match="it is a device, which keeps nothing"),
+        place_of("GOVERNANCE_X", Path("/dev/null"), kept=True),
+    ):
+        pass
+
+
+def test_a_pipe_without_a_name_has_somebody_behind_it() -> None:
+    """/dev/stdout of a process whose output is read is a place for a log, not for a database."""
+    reading, writing = os.pipe()
+    place = Path(f"/dev/fd/{writing}")
+    assert not is_named_pipe(place)
+    with place_of("GOVERNANCE_X", place):
+        pass
+    with (
+        pytest.raises(BadSetting, match="it is a pipe"),
+        place_of("GOVERNANCE_X", place, kept=True),
+    ):
+        pass
+    os.close(reading)
+    os.close(writing)
+
+
+def test_a_path_that_nobody_can_open_or_show_is_told() -> None:
+    """NUL ends a name to the system, and what is no UTF-8 cannot be written into a log."""
+    assert path_fault(Path("a/größe, 100%? #1")) is None
+    assert path_fault(Path("a\0b")) is not None
+    assert path_fault(Path(os.fsdecode(b"\xff"))) is not None

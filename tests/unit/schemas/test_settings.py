@@ -130,7 +130,8 @@ def test_an_environment_file_is_read_as_a_whole_or_not_at_all(
 
 
 @pytest.mark.parametrize(
-    "written", ["", "# PORT\n\nexport PORT=4010\n", "PORT=4010\nGOVERNANCE_TOKEN='a\nb'\nPROXY\n"]
+    "written",
+    ["", "# PORT\n\nexport PORT=4010\n", "PORT=4010\nGOVERNANCE_OIDC_ISSUER='a\nb'\nPROXY\n"],
 )
 def test_whatever_an_environment_file_may_hold_is_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str
