@@ -37,8 +37,12 @@ $(INSTALLED): requirements/dev.txt | $(BIN)/python
 	@touch $@
 
 # The project is linked, not copied, with the build backend that is pinned beside everything else.
+# By a relative path: Python reads the link in the encoding of the terminal, and a folder may be
+# called Rösterei.
 $(LINKED): pyproject.toml $(INSTALLED)
 	@$(PIP) --no-deps --no-build-isolation --editable .
+	@for link in $(VENV)/lib/python3*/site-packages/_autonomy_governance.pth; do \
+	  echo ../../../.. > "$$link"; done
 	@touch $@
 	@echo "setup: done"
 
