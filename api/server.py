@@ -33,7 +33,7 @@ from api.reload import warn_of_unknown
 from api.signals import expect_signals
 from governance.service import StateService
 from schemas.descriptors import raise_limit
-from schemas.errors import BadSetting
+from schemas.interfaces import interface_of, listener_on
 from schemas.places import place_of
 from schemas.settings import Settings
 
@@ -153,14 +153,10 @@ def listening(settings: Settings) -> Iterator[socket.socket]:
     its beginning, which clients put off for 40 ms.
 
     Raises:
-        BadSetting: another process has it.
+        BadSetting: another process has it, or this machine has no such interface.
     """
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    try:
-        listener = socket.create_server((settings.host, settings.port), family=family)
-    except OSError as error:
-        problem = f"cannot listen on {settings.host}:{settings.port}: {error.strerror}"
-        raise BadSetting("PORT", problem) from error
+    with interface_of("HOST", "PORT", settings.host, settings.port):
+        listener = listener_on(settings.host, settings.port)
     with listener:
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield listener

@@ -125,7 +125,10 @@ class Follower:
     async def follow(self, port: int) -> None:
         """Read the stream, for ever."""
         url = f"http://{LOOPBACK}:{port}/api/stream"
-        async with httpx2.AsyncClient(timeout=None) as client, client.stream("GET", url) as answer:
+        async with (
+            httpx2.AsyncClient(timeout=None, trust_env=False) as client,
+            client.stream("GET", url) as answer,
+        ):
             async for line in answer.aiter_lines():
                 if line.startswith("data:"):
                     self._take(json.loads(line.removeprefix("data:")))

@@ -115,15 +115,15 @@ def _read(url: str | None, path: str) -> Any:
     """
     import json
     from urllib.error import HTTPError
-    from urllib.request import urlopen
 
-    from embedded.probe import question
+    from embedded.probe import ask, question
     from schemas.errors import Unavailable
 
     settings = load_settings()
     address = api_of(settings, url)
     try:
-        with urlopen(question(settings, address + path), timeout=10) as answer:  # noqa: S310
+        asked = question(settings, address + path)
+        with ask(asked, timeout=10, elsewhere=url is not None) as answer:
             return json.load(answer)
     except HTTPError as refused:
         raise _problem(refused.code, refused.read()) from None

@@ -16,9 +16,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import IO, Any, Final
 from urllib.error import URLError
 from urllib.parse import quote
-from urllib.request import urlopen
 
-from embedded.probe import api_address, question
+from embedded.probe import api_address, ask, asked_address, question
 from schemas.alerts import AlertType
 from schemas.settings import Settings
 from schemas.terminals import printable
@@ -98,6 +97,7 @@ class Narrator:
     def __init__(self, settings: Settings, say: Say) -> None:
         self._settings = settings
         self._address = api_address(settings)
+        self._asked = asked_address(settings)
         self._say = say
         self._stopping = threading.Event()
         self._seen: str | None = None
@@ -133,8 +133,8 @@ class Narrator:
         headers = {"Accept": "text/event-stream"}
         if self._seen is not None:
             headers["Last-Event-ID"] = self._seen
-        request = question(self._settings, f"{self._address}/api/stream", **headers)
-        with urlopen(request, timeout=PATIENCE) as stream:  # noqa: S310 - our own API
+        request = question(self._settings, f"{self._asked}/api/stream", **headers)
+        with ask(request, timeout=PATIENCE) as stream:
             for kind, number, data in events(stream):
                 if self._stopping.is_set():
                     return
@@ -161,8 +161,8 @@ class Narrator:
         return f"curl {self._address}/api/governance/state"
 
     def _read(self, path: str) -> Any:
-        request = question(self._settings, self._address + path)
-        with urlopen(request, timeout=10) as answer:  # noqa: S310 - our own API
+        request = question(self._settings, self._asked + path)
+        with ask(request, timeout=10) as answer:
             return json.load(answer)
 
 

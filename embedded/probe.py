@@ -3,18 +3,48 @@
 from __future__ import annotations
 
 import json
+from http.client import HTTPResponse
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.error import HTTPError
-from urllib.request import Request, urlopen
+from urllib.parse import urlsplit
+from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
 
+from schemas.addresses import in_url, is_loopback, within_reach
 from schemas.settings import Settings
+
+DIRECT: Final[OpenerDirector] = build_opener(ProxyHandler({}))
+"""Asks without a proxy: one of a company cannot reach our loopback interface."""
 
 
 def api_address(settings: Settings) -> str:
-    """Return where the API is, as people type it."""
-    host = "localhost" if settings.host in ("127.0.0.1", "::1") else settings.host
-    return f"http://{host}:{settings.port}"
+    """Return where the API is, as people type it on this machine."""
+    host = within_reach(settings.host)
+    # Not so for ::1, which localhost does not mean everywhere.
+    return f"http://{'localhost' if host == '127.0.0.1' else in_url(host)}:{settings.port}"
+
+
+def asked_address(settings: Settings) -> str:
+    """Return where the API is, as we ask it: no name that a machine may take for another."""
+    return f"http://{in_url(within_reach(settings.host))}:{settings.port}"
+
+
+def ask(request: Request, *, timeout: float, elsewhere: bool = False) -> HTTPResponse:
+    """Return the answer to *request*, to be closed by the caller.
+
+    Args:
+        request: Made by `question`, say.
+        timeout: In seconds, of silence.
+        elsewhere: Whether somebody named another machine's API: that may be behind a proxy of the
+            environment (``http_proxy``, ``no_proxy``). Everything else is asked directly.
+
+    Raises:
+        OSError: there is no answer, or one that says no (`HTTPError`).
+    """
+    is_own = not elsewhere or is_loopback(urlsplit(request.full_url).hostname or "")
+    opener = DIRECT if is_own else build_opener()
+    answer: HTTPResponse = opener.open(request, timeout=timeout)
+    return answer
 
 
 def question(settings: Settings, address: str, **headers: str) -> Request:
@@ -40,7 +70,7 @@ def is_served_by(pid: int | None, pid_file: Path) -> bool:
 def answer(address: str) -> dict[str, Any] | None:
     """Return the JSON object at *address*, also of a 503; None when nothing answers."""
     try:
-        with urlopen(address, timeout=2) as found:  # noqa: S310 - our own API
+        with ask(Request(address), timeout=2) as found:  # noqa: S310 - our own API
             body = found.read()
     except HTTPError as refused:
         body = refused.read()

@@ -17,6 +17,7 @@ import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from types import FrameType
 from typing import Final
@@ -25,7 +26,7 @@ from embedded.child import Child
 from embedded.exits import HOPELESS
 from embedded.kafka import KafkaCluster
 from embedded.narrator import Narrator, sentence
-from embedded.probe import answer, api_address, is_served_by
+from embedded.probe import answer, api_address, asked_address, is_served_by
 from embedded.provision import provision
 from embedded.runfile import RunFile, Running
 from embedded.scenarios import Scenario
@@ -103,6 +104,7 @@ class Up:
             self._screen.warn(str(variable))
         check_ports(self._settings)
         check_logs(self._settings)
+        check_files(self._settings)
         servers = self._start_kafka()
         with self._screen.step("Topics", "looking") as step:
             created = provision(self._settings, servers)
@@ -146,6 +148,8 @@ class Up:
                 "GOVERNANCE_KAFKA_BOOTSTRAP_SERVERS": servers,
                 "GOVERNANCE_PORT": str(self._settings.port),
                 "PYTHONUNBUFFERED": "1",
+                # Into a file of ours, which is UTF-8 whatever the terminal is.
+                "PYTHONIOENCODING": "utf-8:backslashreplace",
             },
         )
         self._children.append(child)
@@ -171,7 +175,7 @@ class Up:
                 raise Unavailable(child.name, f"does not get ready; see {child.log}")
             time.sleep(LOOK)
             self._look(progress)
-            found = answer(f"{self.address}{path}")
+            found = answer(f"{asked_address(self._settings)}{path}")
 
     def _is_ours(self, api: Child, found: dict[str, object] | None) -> bool:
         """Tell whether it was our API that answered, not one that took the port meanwhile."""
@@ -315,6 +319,23 @@ def check_logs(settings: Settings) -> None:
     with place_of("GOVERNANCE_LOG_FILE", path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.open("ab").close()
+
+
+def check_files(settings: Settings) -> None:
+    """See that the API's files can be files where they are set to be.
+
+    Raises:
+        BadSetting: one cannot; Kafka need not be started to find that out.
+    """
+    for variable, path in (
+        ("GOVERNANCE_PID_FILE", settings.pid_file),
+        ("GOVERNANCE_LOG_FILE", settings.log_file),
+    ):
+        with place_of(variable, path), suppress(FileNotFoundError):
+            path.stat()  # fails if its folder is none
+    if settings.database_url is None:
+        with place_of("GOVERNANCE_DB_PATH", settings.db_path, kept=True):
+            settings.db_path.parent.mkdir(parents=True, exist_ok=True)
 
 
 def _is_judging(ready: dict[str, object] | None) -> bool:

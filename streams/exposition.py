@@ -16,6 +16,8 @@ from typing import Any, Final
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from pydantic import SecretStr
 
+from schemas.interfaces import listener_on
+
 PATIENCE: Final = 10.0
 """Seconds that a connection may be silent, so that idle ones do not pile up threads."""
 
@@ -31,6 +33,9 @@ def serve(
     """Serve on *host*:*port* (0: a free one) from a thread; return the server.
 
     Without *token* everybody who reaches the port sees everything: for loopback only.
+
+    Raises:
+        OSError: the port is taken, or this machine has no such interface.
     """
 
     class Handler(BaseHTTPRequestHandler):
@@ -81,7 +86,10 @@ def serve(
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - http.server's name
             """Say nothing: scrapes are not news."""
 
-    server = ThreadingHTTPServer((host, port), Handler)
+    server = ThreadingHTTPServer((host, port), Handler, bind_and_activate=False)
+    server.socket.close()  # of IPv4, whatever the host
+    server.socket = listener_on(host, port)
+    server.server_address = server.socket.getsockname()
     server.daemon_threads = True
     Thread(target=server.serve_forever, name="worker-http", daemon=True).start()
     return server

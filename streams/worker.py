@@ -11,6 +11,8 @@ from typing import Any
 
 import faust
 
+from schemas.addresses import in_url
+from schemas.interfaces import interface_of
 from schemas.settings import Settings
 from streams.app import StreamApp
 from streams.exposition import serve
@@ -50,7 +52,11 @@ class Worker(faust.Worker):
 
 
 def run(settings: Settings, bootstrap_servers: str) -> None:
-    """Run a worker until SIGTERM or SIGINT; it flushes before it ends."""
+    """Run a worker until SIGTERM or SIGINT; it flushes before it ends.
+
+    Raises:
+        BadSetting: its own port is taken, or this machine has no such interface.
+    """
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     # A batch makes thousands of objects and no cycles, and millions of ids are kept: looking
@@ -58,14 +64,16 @@ def run(settings: Settings, bootstrap_servers: str) -> None:
     gc.set_threshold(50_000, 50, 10)
     (settings.data_dir / "workers").mkdir(parents=True, exist_ok=True)
     app = StreamApp(settings, bootstrap_servers)
-    server = serve(
-        settings.worker_host,
-        settings.worker_metrics_port,
-        registry=app.metrics.registry,
-        health=lambda: health(app),
-        token=settings.worker_token,
-    )
-    log.info("worker metrics on http://%s:%d/metrics", *server.server_address[:2])
+    host, port = settings.worker_host, settings.worker_metrics_port
+    with interface_of("GOVERNANCE_WORKER_HOST", "GOVERNANCE_WORKER_METRICS_PORT", host, port):
+        server = serve(
+            host,
+            port,
+            registry=app.metrics.registry,
+            health=lambda: health(app),
+            token=settings.worker_token,
+        )
+    log.info("worker metrics on http://%s:%d/metrics", in_url(host), server.server_address[1])
     worker = Worker(
         app, loop=loop, loglevel=settings.log_level, redirect_stdouts=False, override_logging=False
     )

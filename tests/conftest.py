@@ -28,6 +28,16 @@ settings.register_profile(
 )
 settings.load_profile("any machine")
 
+# What tests start is on this machine, where no proxy of the environment can ask for it.
+os.environ["no_proxy"] = os.environ["NO_PROXY"] = ",".join(
+    [
+        *filter(None, [os.environ.get("no_proxy") or os.environ.get("NO_PROXY")]),
+        "localhost",
+        "127.0.0.1",
+        "::1",
+    ]
+)
+
 SCRIPTS = Path(__file__).parent / "scripts"
 KAFKA_IMAGE = "confluentinc/cp-kafka:7.9.2"
 POSTGRES_IMAGE = "postgres:18-alpine"

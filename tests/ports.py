@@ -31,6 +31,15 @@ def free_port() -> int:
     raise AssertionError("endless")
 
 
+def has_ipv6() -> bool:
+    """Tell whether this machine has a loopback interface of IPv6; some containers have none."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
 def _ours() -> Iterator[int]:
     """Go round our share for ever, from anywhere in it."""
     share = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % SHARES

@@ -12,8 +12,10 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import datetime
+from http.client import HTTPException
 from typing import Any, Final
-from urllib.request import urlopen
+from urllib.parse import urlsplit
+from urllib.request import OpenerDirector, ProxyHandler, build_opener
 
 from joserfc import jwt
 from joserfc.errors import JoseError
@@ -22,6 +24,7 @@ from joserfc.jwk import KeySet
 from governance.callers import Assurance, Caller, Role, Scope, lawful
 from governance.clock import Clock
 from governance.people import check_name
+from schemas.addresses import is_loopback
 from schemas.errors import NotAuthenticated, Unavailable
 from schemas.settings import Settings
 
@@ -51,6 +54,7 @@ class ProviderKeys:
 
     def __init__(self, url: str, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._url = url
+        self._opener = _opener_for(url)
         self._monotonic = monotonic
         self._reading = threading.Lock()
         self._keys: KeySet | None = None
@@ -88,12 +92,22 @@ class ProviderKeys:
     def _read(self) -> None:
         """Read the keys; the last ones stay when the provider does not answer."""
         try:
-            with urlopen(self._url, timeout=5) as answer:  # noqa: S310 - the settings allow https
+            with self._opener.open(self._url, timeout=5) as answer:
                 self._keys = KeySet.import_key_set(json.loads(answer.read(LARGEST)))
-        except (OSError, ValueError, KeyError, TypeError, JoseError):
+        except (OSError, HTTPException, ValueError, KeyError, TypeError, JoseError):
             return
         finally:
             self._read_at = self._monotonic()
+
+
+def _opener_for(url: str) -> OpenerDirector:
+    """Return what reads *url*: through the proxy of the environment, if it is not on this machine.
+
+    A provider is often outside, and https:// lets no proxy change the keys; without it they come
+    from loopback only, and through no proxy.
+    """
+    is_here = is_loopback(urlsplit(url).hostname or "")
+    return build_opener(ProxyHandler({})) if is_here else build_opener()
 
 
 class JwtCheck:

@@ -14,6 +14,8 @@ from types import TracebackType
 from typing import Any, Final, Self
 from urllib.request import urlopen
 
+from schemas.addresses import in_url
+
 COMMAND: Final = Path(sys.executable).with_name("governance")
 PATIENCE: Final = 120.0
 """Seconds for whatever must happen; several times what it takes on a busy machine."""
@@ -27,7 +29,7 @@ class Stack:
 
     def __init__(self, folder: Path, *, scenario: str, port: int, **settings: str) -> None:
         self.folder = folder
-        self.api = f"http://localhost:{port}"
+        self.api = f"http://{in_url(settings.get('HOST', 'localhost'))}:{port}"
         self._scenario = scenario
         self._port = port
         self._environment = {**environment(), **settings}

@@ -16,7 +16,7 @@ from threading import Thread
 import pytest
 
 from tests.e2e.stack import COMMAND, PATIENCE, Stack, is_alive
-from tests.ports import free_port
+from tests.ports import free_port, has_ipv6
 
 pytestmark = pytest.mark.integration
 
@@ -32,6 +32,15 @@ TRUE_EVERY_TIME = (
 """Answers in the README that hold no number of a single run."""
 PAUSED = re.compile(r"SET_FAN failed (?:[3-9]|\d\d+) times within 5m: paused")
 """Three failures trip it; on a busy machine more may lie in the same second."""
+LOOPBACK = "::1" if has_ipv6() else "127.0.0.1"
+ODD_PLACE = {
+    **dict.fromkeys(("http_proxy", "HTTP_PROXY", "ALL_PROXY"), "http://127.0.0.1:9"),
+    **dict.fromkeys(("no_proxy", "NO_PROXY"), ""),
+    **dict.fromkeys(("HOST", "GOVERNANCE_WORKER_HOST"), LOOPBACK),
+    "PYTHONIOENCODING": "ascii",
+    "LC_ALL": "C",
+}
+"""A proxy that cannot reach our loopback interface, and what else people's machines are like."""
 STORY = 90.0
 """Seconds in which the incident must have happened, from the moment that all is up."""
 
@@ -76,9 +85,19 @@ def test_an_incident_is_contained_and_the_next_start_goes_on(tmp_path: Path) -> 
 
 
 def test_what_is_killed_comes_back_and_nothing_outlives_us(tmp_path: Path) -> None:
-    """A killed worker and a killed API serve again; a killed ``up`` takes everything with it."""
-    with Stack(tmp_path, scenario="none", port=free_port()) as stack:
+    """A killed worker and a killed API serve again; a killed ``up`` takes everything with it.
+
+    So it is in a folder as people call them, behind a company's proxy, on a terminal that has
+    hardly any letters, and with the API and the worker on IPv6.
+    """
+    folder = tmp_path / "Rösterei, Halle 2\\100% #1"
+    folder.mkdir()
+    with Stack(folder, scenario="none", port=free_port(), **ODD_PLACE) as stack:
         stack.wait_until_up()
+        assert "+ Kafka" in stack.said
+        assert stack.command("state").stdout.startswith("phase      L3")
+        assert (folder / "var/kafka/node-1/data/meta.properties").is_file()
+        assert [entry.name for entry in tmp_path.iterdir()] == [folder.name]
         for part in ("worker", "api"):
             os.kill(pid_of(stack, part), signal.SIGKILL)
             wait_until_back(stack, part)

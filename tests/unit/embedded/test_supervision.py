@@ -7,6 +7,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from embedded.exits import HOPELESS, Exit, exit_of
 from embedded.provision import check_widths, wanted_topics
 from embedded.sending import key_of_bytes
 from embedded.signals import ENDING, interrupted
-from embedded.up import check_logs
+from embedded.up import check_files, check_logs
 from embedded.vacancy import check_ports, is_free
 from schemas.errors import BadSetting, GovernanceError, NotFound, Unavailable
 from schemas.settings import Settings
@@ -37,6 +38,27 @@ def test_a_taken_port_is_refused_by_the_name_of_its_setting(taken: int) -> None:
         check_ports(Settings(port=taken, worker_metrics_port=0))
     with pytest.raises(BadSetting, match=r"^GOVERNANCE_WORKER_METRICS_PORT: "):
         check_ports(Settings(port=free_port(), worker_metrics_port=taken))
+
+
+@pytest.mark.parametrize(
+    ("field", "variable"),
+    [
+        ("pid_file", "GOVERNANCE_PID_FILE"),
+        ("log_file", "GOVERNANCE_LOG_FILE"),
+        ("db_path", "GOVERNANCE_DB_PATH"),
+    ],
+)
+def test_a_file_that_can_be_none_is_named_before_anything_starts(
+    tmp_path: Path, field: str, variable: str
+) -> None:
+    """A pipe would be waited for by the child, and Kafka would have been started for nothing."""
+    os.mkfifo(tmp_path / "pipe")
+    files: dict[str, Any] = dict.fromkeys(("pid_file", "log_file", "db_path"), tmp_path / "file")
+    check_files(Settings(**files))
+    with pytest.raises(BadSetting, match=f"{variable}: .*it is a pipe"):
+        check_files(Settings(**{**files, field: tmp_path / "pipe"}))
+    with pytest.raises(BadSetting, match=f"{variable}: "):
+        check_files(Settings(**{**files, field: tmp_path / "pipe" / "x"}))
 
 
 def test_free_ports_are_fine() -> None:
