@@ -14,8 +14,11 @@ from typing import Final
 from schemas.addresses import in_url
 from schemas.errors import BadSetting
 
-TAKEN: Final = (errno.EADDRINUSE, errno.EACCES)
-"""Errors that another port would not have; all others are of the interface."""
+NOT_THERE: Final = (
+    *(errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EINVAL),
+    *(socket.EAI_NONAME, socket.EAI_FAIL, socket.EAI_AGAIN),
+)
+"""Errors that every port of the interface has: there is none, or nobody knows the name."""
 
 
 def family_of(host: str) -> socket.AddressFamily:
@@ -44,11 +47,11 @@ def interface_of(host_setting: str, port_setting: str, host: str, port: int) -> 
     try:
         yield
     except OSError as error:
-        if error.errno in TAKEN:
-            problem = f"cannot listen on {in_url(host)}:{port}: {error.strerror}"
-            raise BadSetting(port_setting, problem) from error
-        raise BadSetting(
-            host_setting,
-            f"cannot listen on {host!r} ({error.strerror}); name an interface of this machine, "
-            "such as 127.0.0.1",
-        ) from error
+        if error.errno in NOT_THERE:
+            raise BadSetting(
+                host_setting,
+                f"cannot listen on {host!r} ({error.strerror}); name an interface of this machine, "
+                "such as 127.0.0.1",
+            ) from error
+        problem = f"cannot listen on {in_url(host)}:{port}: {error.strerror}"
+        raise BadSetting(port_setting, problem) from error
