@@ -34,7 +34,7 @@ from api.signals import expect_signals
 from governance.service import StateService
 from schemas.descriptors import raise_limit
 from schemas.interfaces import interface_of, listener_on
-from schemas.places import place_of
+from schemas.places import check_folder, place_of
 from schemas.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -60,12 +60,13 @@ def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, then finish what is in flight and return.
 
     Raises:
-        BadSetting: the settings are not safe to serve, the port is taken, or the log or the PID
-            file cannot be where they are set to be.
+        BadSetting: the settings are not safe to serve, the port is taken, or the data folder, the
+            log or the PID file cannot be where they are set to be.
         Unavailable: the database does not answer.
     """
     settings.check_safe()
     raise_limit()
+    check_folder("GOVERNANCE_DATA_DIR", settings.data_dir)
     with listening(settings) as listener, pid_file(settings.pid_file):
         start_logs(settings)
         warn_of_unknown()

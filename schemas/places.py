@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -56,10 +56,38 @@ def place_of(variable: str, path: Path, *, kept: bool = False) -> Iterator[None]
         BadSetting: the setting is to be changed, or what it names. What it does not cause, a full
             disk say, is raised as it is.
     """
+    fault = _kind_fault(path, kept=kept)
+    if fault is not None:
+        raise BadSetting(variable, f"cannot write {path}: {fault}")
+    with _told_of(variable, path):
+        yield
+
+
+def make_folder(variable: str, folder: Path) -> None:
+    """Make *folder*, which *variable* names, unless it is there.
+
+    Raises:
+        BadSetting: the setting is to be changed, or what it names.
+    """
+    with _told_of(variable, folder):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def check_folder(variable: str, folder: Path) -> None:
+    """See that *folder*, which *variable* names, is one or can still be made.
+
+    Raises:
+        BadSetting: something else is there, or on the way to it.
+    """
+    with _told_of(variable, folder), suppress(FileNotFoundError):
+        if not stat.S_ISDIR(folder.stat().st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, "not a folder")
+
+
+@contextmanager
+def _told_of(variable: str, path: Path) -> Iterator[None]:
+    """Tell an error of *path* that *variable* causes as one of the setting."""
     try:
-        fault = _kind_fault(path, kept=kept)
-        if fault is not None:
-            raise BadSetting(variable, f"cannot write {path}: {fault}")
         yield
     except OSError as error:
         fault = FAULTS.get(error.errno or 0)

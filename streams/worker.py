@@ -13,6 +13,7 @@ import faust
 
 from schemas.addresses import in_url
 from schemas.interfaces import interface_of
+from schemas.places import make_folder
 from schemas.settings import Settings
 from streams.app import StreamApp
 from streams.exposition import serve
@@ -55,14 +56,15 @@ def run(settings: Settings, bootstrap_servers: str) -> None:
     """Run a worker until SIGTERM or SIGINT; it flushes before it ends.
 
     Raises:
-        BadSetting: its own port is taken, or this machine has no such interface.
+        BadSetting: its own port is taken, this machine has no such interface, or the data folder
+            cannot be made.
     """
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     # A batch makes thousands of objects and no cycles, and millions of ids are kept: looking
     # through all of them is worth it once in tens of millions of new objects, not more often.
     gc.set_threshold(50_000, 50, 10)
-    (settings.data_dir / "workers").mkdir(parents=True, exist_ok=True)
+    make_folder("GOVERNANCE_DATA_DIR", settings.data_dir / "workers")
     app = StreamApp(settings, bootstrap_servers)
     host, port = settings.worker_host, settings.worker_metrics_port
     with interface_of("GOVERNANCE_WORKER_HOST", "GOVERNANCE_WORKER_METRICS_PORT", host, port):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import BadSetting
-from schemas.places import FAULTS, is_named_pipe, path_fault, place_of
+from schemas.places import FAULTS, check_folder, is_named_pipe, make_folder, path_fault, place_of
 
 
 @pytest.mark.parametrize("number", FAULTS)
@@ -82,3 +82,18 @@ def test_a_path_that_nobody_can_open_or_show_is_told() -> None:
     assert path_fault(Path("a/größe, 100%? #1")) is None
     assert path_fault(Path("a\0b")) is not None
     assert path_fault(Path(os.fsdecode(b"\xff"))) is not None
+
+
+def test_a_folder_that_cannot_be_made_names_the_setting(tmp_path: Path) -> None:
+    """One that is there is fine; a file in its place, or on the way to it, is not."""
+    check_folder("GOVERNANCE_X", tmp_path / "a" / "b")
+    assert not (tmp_path / "a").exists()
+    for _ in range(2):
+        make_folder("GOVERNANCE_X", tmp_path / "a" / "b")
+    check_folder("GOVERNANCE_X", tmp_path / "a" / "b")
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file" / "b", Path("/dev/null/x")):
+        with pytest.raises(BadSetting, match=r"GOVERNANCE_X: cannot write .* is a file"):
+            make_folder("GOVERNANCE_X", folder)
+        with pytest.raises(BadSetting, match=r"GOVERNANCE_X: cannot write .* is a file"):
+            check_folder("GOVERNANCE_X", folder)
