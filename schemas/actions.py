@@ -7,6 +7,7 @@ far they have decided (`Frontier`): everything before it has been judged and pub
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Annotated, Final, Literal
 
 from pydantic import Field, TypeAdapter
@@ -80,17 +81,39 @@ class BreakerAction(Wire):
 
 
 class Frontier(Wire):
-    """How far one judge has decided; all its actions up to ``judged_until`` are published."""
+    """How far one judge has decided; all its actions up to ``judged_until`` are published.
+
+    It also says by which rule versions: always as a digest (`ruleset_digest`), and as a list when
+    that changes and every few seconds. A worker of a version that cannot tell sends neither.
+    """
 
     kind: Literal["frontier"] = "frontier"
     partition: int
     partitions: int
     judged_until: Moment
     worker: str
+    ruleset: str | None = Field(default=None, description="Digest of the rule versions in force.")
+    rule_versions: dict[str, int] | None = Field(
+        default=None, description="The version in force of each rule, disabled and deleted too."
+    )
+    lacking: dict[str, int] | None = Field(
+        default=None,
+        description="Versions it judged by before and cannot find on `rules`: it waits for them.",
+    )
 
 
 Decision = Annotated[BreakerAction | Frontier, Field(discriminator="kind")]
 DECISION: Final[TypeAdapter[BreakerAction | Frontier]] = TypeAdapter(Decision)
+
+
+def ruleset_digest(versions: Mapping[str, int]) -> str:
+    """Return the short name of a set of rule versions; the same set has the same name.
+
+    >>> ruleset_digest({"a": 1, "b": 2}) == ruleset_digest({"b": 2, "a": 1})
+    True
+    """
+    text = "\x1f".join(f"{name}@{version}" for name, version in sorted(versions.items()))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def action_id(rule: str, version: int, scope: str, at: int, action: str) -> str:

@@ -34,11 +34,12 @@ from streams.batch import Batch, Output
 from streams.control import Control, News
 from streams.exits import leave
 from streams.hearing import Hearing
+from streams.heartbeat import FRONTIER_KEY, Heartbeat
 from streams.judge import Judge
 from streams.metrics import WorkerMetrics
 from streams.producer import make_producer
 from streams.recovery import Reader
-from streams.side import FRONTIER_KEY, Side, judge_side, tally_side
+from streams.side import Side, judge_side, tally_side
 from streams.tally import Tally, TallyStats
 from streams.transport import Transport, consumer_of
 
@@ -169,7 +170,7 @@ class StreamApp(faust.App):
     async def _make_sides(self) -> None:
         """Make both sides, with as many partitions as the topics have."""
         sources = await self._partitions(COMMAND_EVENTS)
-        tallies = await self._partitions(TALLIES)
+        tallies = self.judging_partitions = await self._partitions(TALLIES)
         self.tallying = tally_side(
             self.settings,
             self._records,
@@ -277,10 +278,27 @@ class StreamApp(faust.App):
         return max([self.hearing.latest, *(judge.seen for judge in self.judging.states)]), ends
 
     async def _confirm(self, noted: tuple[int, dict[int, int]]) -> None:
-        """Let both sides go on with what is covered now."""
+        """Let both sides go on with what is covered now, unless a judge lacks a rule it had."""
+        self.hearing.is_held = bool(self.lacking)
+        if self.hearing.is_held:
+            return
         self.hearing.answer(*noted)
         upto = self.hearing.upto
         await self.judging.checkpoints.each(lambda judge: judge.trust(upto))
+
+    @property
+    def lacking(self) -> dict[str, int]:
+        """Return the rule versions that this worker went by and cannot find any more."""
+        states = [state for side in self.sides for state in side.states]
+        return {name: number for state in states for name, number in state.lacking.items()}
+
+    async def say_what_is_lacking(self) -> None:
+        """Report while judges stand still; with nothing folded, no flush does it."""
+        say = Heartbeat(self.settings.worker_id, self.judging_partitions)
+        for judge in self.judging.states:
+            if judge.lacking and (output := say(judge)) is not None:
+                topic = self.settings.topic(output.topic)
+                await self._records.send(topic, output.value, key=output.key, partition=0)
 
     async def _rebalanced(self, *_: Any, **__: Any) -> None:
         """Recover the partitions that are ours now (awaited by Faust before any record comes)."""
@@ -298,6 +316,9 @@ class StreamApp(faust.App):
                 await self._recover_side(side, Reader(consumer), committed)
         finally:
             await consumer.stop()
+        self.hearing.is_held = bool(self.lacking)
+        if self.hearing.is_held:
+            log.error("rules are gone from the topic, and waited for: %s", sorted(self.lacking))
         log.info("recovered in %.2f s", time.monotonic() - began)
 
     async def _recover_side(self, side: Side[Any], reader: Reader, committed: Any) -> None:

@@ -7,8 +7,9 @@ consumer group, before it looks at any event, and follows them from then on.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
@@ -40,6 +41,15 @@ def entry_of(version: RuleVersion) -> Entry:
     return Entry(version.name, version.version, version.effective_from, live)
 
 
+def named_version(value: bytes) -> list[tuple[str, int]]:
+    """Return the name and number that a rule version nobody can use still shows, if it does."""
+    try:
+        found = json.loads(value)
+        return [(str(found["name"]), int(found["version"]))]
+    except (ValueError, TypeError, KeyError):
+        return []
+
+
 @dataclass
 class News:
     """What a stretch of the control topics says."""
@@ -47,15 +57,17 @@ class News:
     entries: list[Entry] = field(default_factory=list)
     resolutions: list[Resolution] = field(default_factory=list)
     epochs: list[tuple[int, int]] = field(default_factory=list)
+    unusable: list[tuple[str, int]] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.entries or self.resolutions or self.epochs)
+        return bool(self.entries or self.resolutions or self.epochs or self.unusable)
 
     def extend(self, other: News) -> None:
         """Add what *other* says."""
         self.entries += other.entries
         self.resolutions += other.resolutions
         self.epochs += other.epochs
+        self.unusable += other.unusable
 
 
 class Control:
@@ -100,9 +112,17 @@ class Control:
         """Read to the ends that the topics have now, and return what is new."""
         news = News()
         ends = await self._consumer.end_offsets(self._tps)
+        await self._begin_again(ends)
         while [tp for tp in self._tps if await self._consumer.position(tp) < ends[tp]]:
             news.extend(await self._poll(500))
         return news
+
+    async def _begin_again(self, ends: Mapping[TopicPartition, int]) -> None:
+        """Read from its beginning a topic that is shorter than what was read: it was made anew."""
+        for tp in self._tps:
+            if ends[tp] < await self._consumer.position(tp):
+                log.warning("%s was made anew: it is read from its beginning", tp.topic)
+                await self._consumer.seek_to_beginning(tp)
 
     async def _poll(self, timeout_ms: int) -> News:
         """Return what one poll brought."""
@@ -122,6 +142,7 @@ class Control:
                 self._read_state(value, news)
         except (ValidationError, RuleError) as error:
             self.invalid += 1
+            news.unusable += named_version(value) if tp == self._rules else ()
             log.error("a record of %s cannot be used and is left out: %s", tp.topic, error)
 
     @staticmethod

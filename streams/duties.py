@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from streams.exits import EXIT_STALLED, leave
+from streams.judge import Judge
 from streams.side import Side
 from streams.ticker import Ticker
 from streams.watchdog import Watchdog
@@ -51,7 +53,10 @@ async def watch_for_ever(app: StreamApp) -> None:
     while True:
         await asyncio.sleep(WATCH_EVERY)
         show(app)
-        if app.settings.ticks and app.tallying.states:
+        if app.lacking:
+            await app.say_what_is_lacking()
+            watchdog = Watchdog(app.settings.worker_stall_seconds)
+        elif app.settings.ticks and app.tallying.states:
             positions = {
                 f"{side.source.name}/{partition}": part.state.pos
                 for side in app.sides
@@ -59,6 +64,11 @@ async def watch_for_ever(app: StreamApp) -> None:
             }
             if stuck := watchdog.stuck(positions):
                 leave(f"no progress on {', '.join(stuck)}", EXIT_STALLED)
+
+
+def rules_in_force(judges: Iterable[Judge]) -> int:
+    """Return how many rules the judge that knows the fewest judges by; 0 without judges."""
+    return min((judge.rules for judge in judges), default=0)
 
 
 def show(app: StreamApp) -> None:
@@ -75,6 +85,7 @@ def show(app: StreamApp) -> None:
     for reason, total in stats.dead.items():
         metrics.raise_to(metrics.dead.labels(reason), total)
     now = time.time()
+    metrics.rules.set(rules_in_force(app.judging.states))
     for judge in app.judging.states:
         if judge.first is not None:
             metrics.lag.labels(str(judge.partition)).set(max(now - judge.at / 1000, 0.0))

@@ -24,6 +24,7 @@ class Hearing:
         self.latest = 0
         self.upto = 0
         self._lead = lead
+        self.is_held = False
         self._ends: dict[int, int] = {}
         self._answered = asyncio.Event()
 
@@ -35,7 +36,12 @@ class Hearing:
             await self._answered.wait()
 
     def _covers(self, batch: Batch) -> bool:
-        """Return whether *batch* was in the log, or nearly, when the last answer was asked for."""
+        """Return whether *batch* was in the log, or nearly, when the last answer was asked for.
+
+        Nothing is covered while a rule is lacking that was counted by before (``is_held``).
+        """
+        if self.is_held:
+            return False
         is_old = batch.offsets[-1] < self._ends.get(batch.partition, 0)
         return is_old or max(batch.times) <= self.upto
 

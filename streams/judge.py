@@ -77,6 +77,8 @@ class Judge:
         self.trails: dict[int, Trail] = {}
         self.adopted: dict[str, int] = {}
         self.late: dict[str, int] = {}
+        self.in_force: dict[str, int] = {}
+        self.lacking: dict[str, int] = {}
         self.is_restored = False
         self.busy_at = 0
         self._is_ready = False
@@ -135,6 +137,11 @@ class Judge:
         return self._merge.frontier
 
     @property
+    def rules(self) -> int:
+        """Return by how many rules this judges: those that are enabled and in force."""
+        return sum(map(len, self._rules.values()))
+
+    @property
     def seen(self) -> int:
         """Return the latest moment (ms) of the log's clock that any tally told of."""
         return self._merge.seen
@@ -142,7 +149,7 @@ class Judge:
     def advance(self) -> list[Output]:
         """Judge every T that can be judged; return the actions, in order of T."""
         frontier = self.frontier
-        if frontier is None:
+        if frontier is None or self.lacking:
             return []
         if self.first is None:
             self.first = self._merge.first
@@ -309,14 +316,19 @@ class Judge:
         entries: Iterable[Entry] = (),
         resolutions: Iterable[Resolution] = (),
         epochs: Iterable[tuple[int, int]] = (),
+        *,
+        unusable: Iterable[tuple[str, int]] = (),
     ) -> None:
         """Hear of rules, resolutions and ``(epoch, effective from)``; each counts from its T.
 
         What is heard of after its T has been judged takes effect at the next T, and nothing is
         judged from there on until `stored` has been told that a delta with that fact is safe.
+        A restored judge that has not heard again of a rule it judged by stands still until it has
+        (``lacking``): without that rule it would forget the open breakers that the rule holds.
         """
         self._epochs.update(epochs)
         self._rulebook.learn(entries)
+        self._rulebook.note_unusable(unusable)
         if self.first is None:
             self._rules_change = 0
         else:
@@ -326,6 +338,9 @@ class Judge:
 
     def _hear_rules(self) -> None:
         """Put rule changes on the agenda; after a recovery, take up those in force."""
+        self.lacking = self._rulebook.lacking(self.adopted)
+        if self.lacking:
+            return
         for entry in self._rulebook.missed(self.at, self.adopted, self.late):
             self.late[entry.key] = self._hold_next()
         self._rules_change = self._rulebook.next_change(self.at, self.late)
@@ -371,8 +386,9 @@ class Judge:
 
     def _use(self, entries: Iterable[Entry], at: int) -> None:
         """Let every scope follow exactly the rules of *entries*."""
-        self._rules = {}
+        self._rules, self.in_force = {}, {}
         for entry in sorted(entries, key=lambda entry: entry.name):
+            self.in_force[entry.name] = entry.version
             if entry.live is not None:
                 self._rules.setdefault(entry.live.dimension, []).append(entry.live)
         for scope in self.scopes.values():

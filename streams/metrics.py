@@ -25,6 +25,11 @@ class WorkerMetrics:
         self.actions = self._counter(prefix, "actions", "Breaker actions published.")
         self.seeks = self._counter(prefix, "gaps_healed", "Batches that began too late.", "agent")
         self.invalid = self._counter(prefix, "invalid_control_records", "Rules left out as broken.")
+        self.rules = Gauge(
+            f"{prefix}worker_rules",
+            "Rules that every judge of this worker judges by; 0 is blind.",
+            registry=self.registry,
+        )
         self.lag = Gauge(
             f"{prefix}worker_lag_seconds",
             "Age of the moment up to which this worker has judged (its frontier).",

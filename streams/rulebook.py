@@ -33,11 +33,28 @@ class Rulebook:
 
     def __init__(self) -> None:
         self._versions: dict[str, dict[int, Entry]] = {}
+        self._unusable: dict[str, int] = {}
 
     def learn(self, entries: Iterable[Entry]) -> None:
         """Remember *entries*; one heard of twice changes nothing."""
         for entry in entries:
             self._versions.setdefault(entry.name, {})[entry.version] = entry
+
+    def note_unusable(self, versions: Iterable[tuple[str, int]]) -> None:
+        """Remember that *versions* (names and numbers) are there, though nobody here can use them.
+
+        A newer worker may have judged by one of them; the last usable version stays in force.
+        """
+        for name, version in versions:
+            self._unusable[name] = max(version, self._unusable.get(name, 0))
+
+    def lacking(self, adopted: Mapping[str, int]) -> dict[str, int]:
+        """Return those of the *adopted* versions of which neither they nor later ones are known."""
+        return {name: number for name, number in adopted.items() if number > self._newest(name)}
+
+    def _newest(self, name: str) -> int:
+        """Return the highest version of *name* that was heard of, 0 for none."""
+        return max([*self._versions.get(name, {}), self._unusable.get(name, 0)])
 
     def in_force(self, at: int, late: Mapping[str, int]) -> dict[str, Entry]:
         """Return the entry of each name that is in force at *at*, the disabled ones too."""

@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from aiokafka import AIOKafkaProducer
 
-from schemas.actions import Frontier
 from schemas.settings import Settings
 from schemas.topics import (
-    BREAKER_ACTIONS,
     COMMAND_EVENTS,
     JUDGE_CHANGELOG,
     TALLIES,
     TALLY_CHANGELOG,
     Topic,
 )
-from schemas.wire import from_ms
 from streams.batch import Output
 from streams.checkpoint import Checkpoints, Fold
 from streams.control import News
 from streams.deltas import JudgeDelta, TallyDelta, decode_judge, decode_tally
+from streams.heartbeat import Heartbeat
 from streams.judge import Judge
 from streams.producer import Source, StreamLog
 from streams.recovery import Reader, Recovery
 from streams.tally import Tally, TallyStats
-
-FRONTIER_KEY: Final = b"frontier"
 
 S = TypeVar("S", bound=Fold[Any])
 
@@ -118,7 +114,7 @@ def tally_side(
             topic=settings.topic(COMMAND_EVENTS.name),
         ),
         decode=decode_tally,
-        teach=lambda tally, news: tally.learn(news.entries),
+        teach=lambda tally, news: tally.learn(news.entries, unusable=news.unusable),
     )
 
 
@@ -139,12 +135,14 @@ def judge_side(
             StreamLog(producer, settings, changelog=JUDGE_CHANGELOG, source=source),
             flush_records=settings.flush_records,
             on_durable=source.set_durable,
-            heartbeat=lambda judge: _heartbeat(judge, settings.worker_id, tally_partitions),
+            heartbeat=Heartbeat(settings.worker_id, tally_partitions),
             on_outputs=on_outputs,
         ),
         make=lambda partition, pos: _make_judge(settings, partition, pos, source_partitions),
         decode=decode_judge,
-        teach=lambda judge, news: judge.learn(news.entries, news.resolutions, news.epochs),
+        teach=lambda judge, news: judge.learn(
+            news.entries, news.resolutions, news.epochs, unusable=news.unusable
+        ),
     )
 
 
@@ -158,16 +156,3 @@ def _make_judge(settings: Settings, partition: int, pos: int, source_partitions:
     )
     judge.trust(0)
     return judge
-
-
-def _heartbeat(judge: Judge, worker: str, partitions: int) -> Output | None:
-    """Return the record that says how far *judge* has decided, once it has decided anything."""
-    if judge.first is None:
-        return None
-    frontier = Frontier(
-        partition=judge.partition,
-        partitions=partitions,
-        judged_until=from_ms(judge.at),
-        worker=worker,
-    )
-    return Output(BREAKER_ACTIONS.name, frontier.to_bytes(), 0, FRONTIER_KEY)

@@ -77,6 +77,7 @@ class Tally:
         self.upto: int | None = None
         self.stats = stats or TallyStats()
         self.memory = Memory(scope_limit)
+        self.lacking: dict[str, int] = {}
         self.is_restored = False
         self.adopted: dict[str, int] = {}
         self.late: dict[str, int] = {}
@@ -309,10 +310,18 @@ class Tally:
 
     # ------------------------------------------------------------------- rules and storage
 
-    def learn(self, entries: Iterable[Entry]) -> None:
-        """Hear of rules: their labels become groupings at the cut that their time names."""
+    def learn(
+        self, entries: Iterable[Entry] = (), *, unusable: Iterable[tuple[str, int]] = ()
+    ) -> None:
+        """Hear of rules: their labels become groupings at the cut that their time names.
+
+        While a rule that it counted by is ``lacking``, nothing may be folded: the values of that
+        rule's label would not be counted.
+        """
         self._rulebook.learn(entries)
-        if self.upto is None:
+        self._rulebook.note_unusable(unusable)
+        self.lacking = self._rulebook.lacking(self.adopted)
+        if self.upto is None or self.lacking:
             return
         for entry in self._rulebook.missed(self.upto, self.adopted, self.late):
             self.late[entry.key] = self.upto + STEP

@@ -7,6 +7,7 @@ import gc
 import logging
 import signal
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import faust
@@ -16,7 +17,9 @@ from schemas.interfaces import interface_of
 from schemas.places import make_folder
 from schemas.settings import Settings
 from streams.app import StreamApp
+from streams.duties import rules_in_force
 from streams.exposition import serve
+from streams.judge import Judge
 
 log = logging.getLogger(__name__)
 
@@ -24,21 +27,35 @@ log = logging.getLogger(__name__)
 def health(app: StreamApp) -> dict[str, Any]:
     """Return how far behind this worker judges, and whether that is blindness.
 
-    ``healthy`` while every partition that it owns is judged up to a moment ago; a worker
-    without partitions is healthy too.
+    ``healthy`` while every partition that it owns is judged up to a moment ago, by rules; a
+    worker without partitions is healthy too. One that was told of no rule at all is blind,
+    however far it has come; one whose rules people disabled or deleted is not.
     """
     now = time.time()
     judging = getattr(app, "judging", None)
     states = judging.states if judging is not None else []
     ages = [now - judge.at / 1000 if judge.first is not None else None for judge in states]
     known = [age for age in ages if age is not None]
-    blind = len(known) < len(ages) or max(known, default=0) > app.settings.blind_after_seconds
+    behind = len(known) < len(ages) or max(known, default=0) > app.settings.blind_after_seconds
+    reason = _without_rules(states) or ("behind what executors do" if behind else None)
     return {
-        "status": "degraded" if blind else "healthy",
+        "status": "degraded" if reason else "healthy",
         "worker": app.settings.worker_id,
         "frontierAgeSeconds": round(max(known), 3) if known else None,
         "partitions": sorted(judge.partition for judge in states),
+        "rules": rules_in_force(states),
+        "reason": reason,
     }
+
+
+def _without_rules(judges: Sequence[Judge]) -> str | None:
+    """Return that *judges* lack rules, or None: then they know all that they were told of."""
+    lacking = {f"{name}@{number}" for judge in judges for name, number in judge.lacking.items()}
+    if lacking:
+        return f"waits for rules that are no longer on the topic: {', '.join(sorted(lacking))}"
+    if any(judge.first is not None and not judge.in_force for judge in judges):
+        return "no rule is known: is the state service up, on the same Kafka and topic prefix?"
+    return None
 
 
 class Worker(faust.Worker):

@@ -119,6 +119,7 @@ def test_a_worker_never_begins_over_what_was_lost(stage: Stage) -> None:
 def test_a_worker_shows_what_it_has_counted(stage: Stage) -> None:
     """Its own port says how it is, and what became of every record."""
     [port] = choose([0])
+    stage.change()
     with stage.worker(GOVERNANCE_WORKER_METRICS_PORT=str(port)):
         stage.fail("a", "a", "b")
         stage.send(b"poison", command("late", at=now() - HOUR), command("early", at=now() + HOUR))

@@ -14,6 +14,7 @@ from schemas.governance import Phase, ResolutionRecord, StateRecord
 from schemas.rules import RuleVersion
 from schemas.wire import from_ms
 from streams.control import Control, News, entry_of
+from streams.rulebook import Rulebook
 from tests.unit.rules.facts import rule
 from tests.unit.streams.facts import NOON
 
@@ -114,6 +115,42 @@ async def test_a_rule_that_cannot_be_used_is_left_out_and_said_aloud(
     assert [one.version for one in reader.known.entries] == [1, 3]
     assert reader.invalid == 1
     assert "cannot be used" in caplog.text
+
+
+async def test_a_topic_that_was_made_anew_is_read_from_its_beginning() -> None:
+    """It is shorter than what was read of it; what was known stays known."""
+    topics, told, is_over = Topics(), list[int](), asyncio.Event()
+    topics.records[RULES] = [version(number).to_bytes() for number in range(1, 4)]
+    reader = control(topics)
+    await reader.load()
+    topics.records[RULES] = [version(4).to_bytes()]
+
+    async def tell(news: News) -> None:
+        told.extend(one.version for one in news.entries)
+
+    async def after(_: None) -> None:
+        is_over.set()
+
+    task = asyncio.create_task(reader.follow(tell, before=lambda: None, after=after))
+    await is_over.wait()
+    task.cancel()
+    assert told == [4]
+    assert [one.version for one in reader.known.entries] == [1, 2, 3, 4]
+
+
+async def test_a_version_that_cannot_be_used_is_known_to_be_there() -> None:
+    """A newer worker judged by it; this one goes on by the last version that it can use."""
+    topics = Topics()
+    broken = version(2).to_bytes().replace(b"errorRate", b"errrRate")
+    topics.records[RULES] = [version(1).to_bytes(), broken, b"{"]
+    reader = control(topics)
+    await reader.load()
+    assert reader.known.unusable == [("High Error Rate", 2)]
+    book = Rulebook()
+    book.learn(reader.known.entries)
+    assert book.lacking({"High Error Rate": 2}) == {"High Error Rate": 2}
+    book.note_unusable(reader.known.unusable)
+    assert book.lacking({"High Error Rate": 2}) == {}
 
 
 async def test_what_was_noted_is_confirmed_once_all_that_was_there_by_then_is_told() -> None:

@@ -12,7 +12,9 @@ import pytest
 from schemas.settings import Settings
 from streams.exits import EXIT_BROKEN, EXIT_STALLED
 from streams.judge import Judge
+from streams.rulebook import Entry
 from streams.worker import health
+from tests.unit.streams.facts import entry
 
 NOW = 1_795_435_200.0
 
@@ -31,11 +33,12 @@ def worker(*judges: Judge) -> Any:
     )
 
 
-def judge(partition: int, age: float | None) -> Judge:
+def judge(partition: int, age: float | None, *, rules: int = 2) -> Judge:
     """Return a judge that has decided up to *age* seconds ago, or on nothing yet."""
     state = Judge(partition, source_partitions=1)
     if age is not None:
         state.first, state.at = 0, round((NOW - age) * 1000)
+    state._use([entry(1, name=f"rule {number}") for number in range(rules)], 0)
     return state
 
 
@@ -59,7 +62,32 @@ def test_a_worker_is_as_healthy_as_its_blindest_judge(
         "worker": "w-0",
         "frontierAgeSeconds": age,
         "partitions": list(range(len(ages))),
+        "rules": 2 if ages else 0,
+        "reason": None if status == "healthy" else "behind what executors do",
     }
+
+
+def test_a_worker_without_rules_is_blind() -> None:
+    """However far it has come: it would see anything and do nothing."""
+    found = health(worker(judge(0, 0.2), judge(1, 0.2, rules=0)))
+    assert (found["status"], found["rules"]) == ("degraded", 0)
+    assert "no rule is known" in found["reason"]
+
+
+def test_a_worker_that_waits_for_its_rules_names_them() -> None:
+    """Its rules were on the topic and are not any more."""
+    waits = judge(0, 0.2)
+    waits.lacking = {"High Error Rate": 3}
+    found = health(worker(waits))
+    assert found["status"] == "degraded"
+    assert "High Error Rate@3" in found["reason"]
+
+
+def test_a_worker_whose_rules_people_disabled_is_healthy() -> None:
+    """To judge by nothing may be what people want, and then it is known."""
+    state = judge(0, 0.2, rules=0)
+    state._use([Entry("High Error Rate", 2, 0, None)], 0)
+    assert health(worker(state))["status"] == "healthy"
 
 
 def test_a_worker_that_has_not_begun_yet_is_healthy() -> None:

@@ -69,3 +69,16 @@ async def test_an_older_answer_takes_nothing_back() -> None:
     hearing.answer(0, {0: 1})
     assert not await waits(hearing, records(NOON))
     assert not await waits(hearing, records(NOON * 2, start=7))
+
+
+async def test_nothing_is_counted_while_a_rule_is_lacking() -> None:
+    """What lay in the log before is not covered either, until the rule is known again."""
+    hearing = Hearing(LEAD)
+    hearing.answer(NOON, {0: 99})
+    hearing.is_held = True
+    assert await waits(hearing, records(NOON))
+    task = asyncio.create_task(hearing.wait_for(records(NOON)))
+    await asyncio.sleep(0)
+    hearing.is_held = False
+    hearing.answer(NOON, {})
+    await task

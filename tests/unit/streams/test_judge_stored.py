@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from schemas.tallies import STEP, Cut
@@ -103,6 +103,39 @@ def test_a_judge_goes_on_from_what_was_stored(
             state.learn(resolutions=resolutions(outputs, alive.at + 5 * STEP))
         resolved += resolutions(outputs, alive.at + 5 * STEP)
     assert list(found) == wanted
+
+
+@pytest.mark.usefixtures("short_rounds")
+@with_short_rounds
+@given(log=batches(), death=st.integers(0, 12), told=st.integers(0, 12), by_halves=st.booleans())
+def test_a_judge_that_lacks_its_rules_waits_and_forgets_nothing(
+    log: list[Batch], death: int, told: int, *, by_halves: bool
+) -> None:
+    """Restored where the rules are gone, it decides nothing; told of them again, the same."""
+    alive, owner = judge(), judge()
+    for state in (alive, owner):
+        state.learn(RULES)
+    changelog, wanted, found = list[JudgeDelta](), list[bytes](), dict[bytes, None]()
+    for number, batch in enumerate(log):
+        wanted += [out.value for out in alive.fold(batch)]
+        if number <= death:
+            found |= dict.fromkeys(out.value for out in owner.fold(batch))
+            flush(owner, changelog)
+        if number == death:
+            owner = joined(changelog)
+            assume(owner.adopted)
+            owner.learn(RULES[:1] if by_halves else ())
+            for again in log[owner.resume : number + 1]:
+                found |= dict.fromkeys(out.value for out in owner.fold(again))
+        elif number > death:
+            if number - death == told:
+                owner.learn(RULES)
+            found |= dict.fromkeys(out.value for out in owner.fold(batch))
+            assert not owner.lacking or owner.at == (changelog[-1].pos if changelog else 0)
+    owner.learn(RULES)
+    found |= dict.fromkeys(out.value for out in owner.advance())
+    assert list(found) == wanted
+    assert not owner.lacking
 
 
 def resolutions(outputs: list[Output], since: int) -> list[Resolution]:
