@@ -188,6 +188,14 @@ KINDS: Final[dict[str, Kind]] = {
         "Stop the service, keep the file and its `-wal`, and restore a backup with "
         "`governance db restore`; Kafka brings what came after it.",
     ),
+    "database_replaced": Kind(
+        503,
+        "The database is not the one that the service opened",
+        "Nothing that is written now is kept. Put the file back that `detail` names, or restore a "
+        "backup with the service stopped, and start the service again. A lowering of autonomy is "
+        "told to Kafka where that is still possible, and holds after the next start; ask for it "
+        "again then.",
+    ),
     "unavailable": Kind(
         503, "A part does not answer", "Repeat the request after `Retry-After` seconds."
     ),

@@ -13,7 +13,8 @@
     ├── TooManyRequests   this caller has asked too often (429)
     └── Unavailable       not now; retry later (503)
         ├── DiskFull      ... until somebody makes room
-        └── Damaged       ... until somebody restores a backup
+        ├── Damaged       ... until somebody restores a backup
+        └── Replaced      ... until the service is restarted on the right database
 
 Errors carry values; the sentence is built from them. ``code`` is stable and public: it names
 the documentation page and the problem type.
@@ -390,4 +391,19 @@ class Damaged(Unavailable):
     retryable = False
 
     def __init__(self, detail: str) -> None:
+        super().__init__("database", detail, retry_after=60)
+
+
+class Replaced(Unavailable):
+    """The database is not the one that the service opened; what is written now is not kept.
+
+    While it is only *detached*, what lowers autonomy is still told to Kafka, and never reported
+    as done.
+    """
+
+    code = "database_replaced"
+    retryable = False
+
+    def __init__(self, detail: str, *, is_detached: bool = False) -> None:
+        self.is_detached = is_detached
         super().__init__("database", detail, retry_after=60)

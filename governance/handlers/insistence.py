@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Final, TypeVar
 
-from schemas.errors import Unavailable
+from schemas.errors import Replaced, Unavailable
 
 Result = TypeVar("Result")
 
@@ -32,11 +32,14 @@ def insist(
     Raises:
         Unavailable: it still was after *patience*, or as we were asked to stop; nothing was
             lowered.
+        Replaced: the database is not the one that was opened.
     """
     deadline = time.monotonic() + patience.total_seconds()
     while True:
         try:
             return lower()
+        except Replaced:
+            raise  # it is told to Kafka, or refused; to do it again would do it twice
         except Unavailable:
             if time.monotonic() >= deadline or is_stopping():
                 raise

@@ -10,7 +10,8 @@ from schemas.errors import KeyInFlight, KeyReused
 def begin_request(desk: Desk, asked: Asked, *, lowers: bool = False) -> Answer | None:
     """Return the answer that *asked* got before, or None if it is to be worked on now.
 
-    Keys older than a day are freed first. A request that *lowers* autonomy goes before others.
+    Keys older than a day are freed first. A request that *lowers* autonomy goes before others, and
+    has its key also in a database that was lost: the act itself says that it is not kept.
 
     Raises:
         KeyReused: the key was used for another request.
@@ -18,7 +19,7 @@ def begin_request(desk: Desk, asked: Asked, *, lowers: bool = False) -> Answer |
         Unavailable: the database is busy or away.
     """
     now = desk.clock()
-    with desk.store.writing(lowers=lowers) as unit:
+    with desk.store.writing(lowers=lowers, keeps=False) as unit:
         unit.replays.prune(now - KEPT)
         found = unit.replays.find(asked)
         if found is not None:
@@ -44,7 +45,7 @@ def finish_request(desk: Desk, asked: Asked, answer: Answer) -> None:
     Raises:
         Unavailable: the database is busy or away.
     """
-    with desk.store.writing() as unit:
+    with desk.store.writing(keeps=False) as unit:
         if answer.status >= 500:
             unit.replays.forget(asked)
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import make_conninfo
@@ -30,8 +30,22 @@ WRITING: Final = "governance_writing"
 """The execution option of a connection whose next transaction writes."""
 
 
-def open_engine(url: str, patience: timedelta = BUSY) -> Engine:
+class Place(Protocol):
+    """Where a file is that may not change while it is open."""
+
+    def before_connecting(self) -> None:
+        """Refuse to open another file than before. Raises `Replaced`."""
+        ...
+
+    def connected(self) -> None:
+        """Remember the file that was opened."""
+        ...
+
+
+def open_engine(url: str, patience: timedelta = BUSY, *, identity: Place | None = None) -> Engine:
     """Return an engine for *url*; SQLite's folder is made if it is not there.
+
+    Each connection goes to the file that *identity* remembers.
 
     Raises:
         BadSetting: *url* asks for an option that PostgreSQL's driver does not know, or gives one a
@@ -40,7 +54,7 @@ def open_engine(url: str, patience: timedelta = BUSY) -> Engine:
     try:
         address = make_url(url)
         if address.get_backend_name() == "sqlite":
-            return _sqlite(address, patience)
+            return _sqlite(address, patience, identity)
         return _postgres(address, patience)
     except (ArgumentError, ValueError) as error:
         # The driver repeats the address, which may hold a password.
@@ -48,7 +62,7 @@ def open_engine(url: str, patience: timedelta = BUSY) -> Engine:
         raise BadSetting("DATABASE_URL", problem) from error
 
 
-def _sqlite(address: URL, patience: timedelta) -> Engine:
+def _sqlite(address: URL, patience: timedelta, identity: Place | None) -> Engine:
     """Return an engine for a file."""
     if address.database and address.database != ":memory:":
         with place_of("GOVERNANCE_DB_PATH", Path(address.database), kept=True):
@@ -59,6 +73,9 @@ def _sqlite(address: URL, patience: timedelta) -> Engine:
         pool_timeout=patience.total_seconds(),
         connect_args={"timeout": patience.total_seconds()},
     )
+    if identity is not None:
+        event.listen(engine, "do_connect", lambda *_: identity.before_connecting())
+        event.listen(engine, "connect", lambda *_: identity.connected())
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

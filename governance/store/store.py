@@ -19,11 +19,12 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from governance.store import migrate
 from governance.store.ballast import Ballast
 from governance.store.engine import BUSY, WRITING, open_engine
+from governance.store.identity import DatabaseIdentity
 from governance.store.intact import DAMAGED, check_intact
 from governance.store.turns import QUEUED, Turns
 from governance.store.unit import Unit
 from governance.store.wal import move_pages
-from schemas.errors import Damaged, DiskFull, Unavailable
+from schemas.errors import Damaged, DiskFull, Replaced, Unavailable
 
 FULL: Final = frozenset(
     {
@@ -41,6 +42,9 @@ POSTGRES_FULL: Final = "53100"
 HELD_UP: Final = 15.0
 """Seconds for which a lowering that failed counts as waiting: it tries again within ten."""
 
+FREE_AGAIN: Final = 2.0
+"""Seconds in which an open connection becomes free: nobody reads for longer than that."""
+
 ONLY_LOWERING: Final = "the disk is full: only what lowers autonomy is written until there is room"
 
 
@@ -57,9 +61,10 @@ class Store:
 
     def __init__(self, url: str, *, patience: timedelta = BUSY) -> None:
         self._patience = patience
-        self._engine = open_engine(url, patience)
-        self._turns = Turns()
         self._file = _file(url)
+        self.identity = DatabaseIdentity(self._file)
+        self._engine = open_engine(url, patience, identity=self.identity)
+        self._turns = Turns()
         self.ballast = Ballast(self._file) if self._file else None
         self._trouble: Unavailable | None = None
         self._held_up: tuple[Unavailable, float] | None = None
@@ -69,6 +74,8 @@ class Store:
     @property
     def trouble(self) -> Unavailable | None:
         """Return why the last write failed, or who writes is refused; None while all is well."""
+        if (replaced := self.identity.detached()) is not None:
+            return replaced
         if self._trouble is None and self.ballast and self.ballast.is_released:
             return DiskFull(ONLY_LOWERING)
         return self._trouble or self._lowering_trouble()
@@ -108,14 +115,34 @@ class Store:
         """Call *listener*, quickly and from any thread, after each commit that wrote."""
         self._listeners.append(listener)
 
+    @property
+    def is_foreign(self) -> bool:
+        """Whether other data was found under our connections: nobody is told what it says."""
+        return self.identity.is_foreign
+
+    def replaced(self) -> Replaced | None:
+        """Return that the database is another than the one that was opened, or None.
+
+        Raises:
+            Unavailable: the database does not answer.
+        """
+        if (found := self.identity.detached()) is not None:
+            return found
+        with self.reading() as unit:
+            return self.identity.went_back(unit)
+
     @contextmanager
-    def writing(self, *, lowers: bool = False) -> Iterator[Unit]:
+    def writing(self, *, lowers: bool = False, keeps: bool = True) -> Iterator[Unit]:
         """Give a transaction that is committed at the end, or undone if anything is raised.
 
         What *lowers* autonomy takes the next turn, and on a full disk the ballast: where it
-        meets `DiskFull`, there may be room when it tries again.
+        meets `DiskFull`, there may be room when it tries again. On a file that was removed or
+        replaced it is written, so that the outbox tells Kafka, and raises all the same: the next
+        start finds it there. What nobody needs to *keep* may be written then without a word.
 
         Raises:
+            Replaced: the database is another than the one that was opened; nothing is reported
+                as done.
             Unavailable: another writer held the database for too long, or it does not answer;
                 nothing was written.
             DiskFull: there is no room; nothing was written.
@@ -128,12 +155,28 @@ class Store:
             if self.ballast and self.ballast.is_released and not lowers:
                 raise DiskFull(ONLY_LOWERING)
             with self._transaction() as unit:
+                self._check_same(unit, lowers=lowers or not keeps)
                 yield unit
+                marks = self.identity.wrote(unit)
+            self.identity.committed(marks)
         self._trouble = None
         if lowers:
             self._held_up = None
         for listener in self._listeners:
             listener()
+        if keeps and (replaced := self.identity.detached()) is not None:
+            raise replaced
+
+    def _check_same(self, unit: Unit, *, lowers: bool) -> None:
+        """Check that what is written now is written into the database that was opened.
+
+        Raises:
+            Replaced: it is not. What *lowers* may still go through a file that is detached.
+        """
+        if not lowers and (found := self.identity.detached()) is not None:
+            raise found
+        if (found := self.identity.went_back(unit)) is not None:
+            raise found
 
     def probe(self) -> None:
         """Look whether the database could be written, and hold room ready for a lowering.
@@ -156,7 +199,7 @@ class Store:
     @contextmanager
     def _transaction(self) -> Iterator[Unit]:
         """Give a transaction of the one writer."""
-        with translated(), self._engine.connect() as connection:
+        with translated(), self._connect() as connection:
             connection = connection.execution_options(**{WRITING: True})
             with connection.begin():
                 self._present.unit = Unit(connection)
@@ -164,8 +207,23 @@ class Store:
                     yield self._present.unit
                 finally:
                     self._present.unit = None
-            if self._file:
-                move_pages(connection, self._file)
+            if self._file and move_pages(connection, self._file):
+                self.identity.moved()
+
+    def _connect(self) -> Connection:
+        """Return a connection; where the file is lost, one of those that are open already.
+
+        Raises:
+            Replaced: none became free soon enough, and no other file may be opened.
+        """
+        deadline = time.monotonic() + FREE_AGAIN
+        while True:
+            try:
+                return self._engine.connect()
+            except Replaced:
+                if time.monotonic() > deadline:
+                    raise
+                threading.Event().wait(0.02)
 
     @property
     def is_writing(self) -> bool:
@@ -201,7 +259,7 @@ class Store:
         if (joined := self._joined()) is not None:
             yield joined
             return
-        with translated(), self._engine.connect() as connection, self._view(connection):
+        with translated(), self._connect() as connection, self._view(connection):
             yield Unit(connection)
 
     @contextmanager
@@ -218,6 +276,7 @@ class Store:
     def close(self) -> None:
         """Close all connections; what runs in them is finished first by its own thread."""
         self._engine.dispose()
+        self.identity.forget()
 
 
 @contextmanager

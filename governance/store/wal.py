@@ -70,21 +70,24 @@ def marker_of(database: Path) -> Path:
     return database.with_name(f"{database.name}.checkpoint")
 
 
-def move_pages(connection: Connection, database: Path) -> None:
+def move_pages(connection: Connection, database: Path) -> bool:
     """Move what the log holds into the file and empty the log, if it has grown long.
+
+    Returns whether it tried, so that the file may have been written.
 
     Call it as the one writer, outside a transaction. Nobody is waited for: while a reader needs
     the log, or there is no room in the file, it stays as it is until the next time.
     """
     wal = log_of(database)
     if not wal.exists() or wal.stat().st_size < LIMIT:
-        return
+        return False
     try:
         _mark(marker_of(database), _length(database))
         if _emptied(connection.connection.dbapi_connection):
             marker_of(database).unlink(missing_ok=True)
     except (sqlite3.Error, OSError) as error:
         log.warning("%s: the log could not be emptied, it grows meanwhile: %s", wal, error)
+    return True
 
 
 def damage(database: Path) -> str | None:
