@@ -5,6 +5,7 @@ An alert's id is made from what happened, so that one that is delivered twice is
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -128,6 +129,28 @@ def record_restored(found: Difference, *, cause: str, epoch: int, at: datetime) 
     )
 
 
+def database_behind(state: Autonomy, lowered: Sequence[str], *, cause: str, at: datetime) -> Alert:
+    """Return the alert that Kafka was told of a state this database never had; *cause* is its id.
+
+    *lowered* says in words what is no longer allowed because of it.
+    """
+    kept = "; ".join(lowered) or "nothing that was allowed is allowed less"
+    return Alert(
+        id=f"{cause}:reconciled",
+        type=AlertType.PHASE_CHANGED,
+        subject=state.phase.value,
+        time=at,
+        data=AlertData(
+            summary="The database is not the one that told Kafka the state; the lower of both "
+            f"holds: {kept}",
+            severity=Severity.CRITICAL,
+            scope="*",
+            autonomy_epoch=state.epoch,
+            context={"to": state.facts(), "lowered": list(lowered)},
+        ),
+    )
+
+
 def type_paused(
     command_type: str, state: Autonomy, *, cause: str, because: str, at: datetime
 ) -> Alert:
@@ -198,6 +221,23 @@ def rule_invalid(name: str, problem: str, *, cause: str, epoch: int, at: datetim
             rule=name,
             autonomy_epoch=epoch,
             context={"problem": problem},
+        ),
+    )
+
+
+def rule_unjudged(name: str, reason: str, *, cause: str, epoch: int, at: datetime) -> Alert:
+    """Return the alert that nobody judges by a rule that is in force; *cause* makes its id."""
+    return Alert(
+        id=cause,
+        type=AlertType.RULE_INVALID,
+        subject=name,
+        time=at,
+        data=AlertData(
+            summary=f"Rule {name} is not judged by: {reason}",
+            severity=Severity.CRITICAL,
+            rule=name,
+            autonomy_epoch=epoch,
+            context={"problem": reason},
         ),
     )
 

@@ -78,6 +78,8 @@ class Act(StrEnum):
     RECORD_RESTORED = "record.restored"
     DATABASE_PRUNED = "database.pruned"
     DATABASE_RESTORED = "database.restored"
+    DATABASE_RECONCILED = "database.reconciled"
+    TOPICS_REPAIRED = "topics.repaired"
 
 
 STATE_FACTS: Final = frozenset(

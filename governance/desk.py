@@ -6,7 +6,7 @@ one with a clock of their own.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -15,6 +15,7 @@ from governance.deadlines import BusinessHours
 from governance.metrics import PeriodMetrics, metrics_of, whole_minutes
 from governance.provenance import LedgerWatch
 from governance.rulebook import in_force_from
+from governance.rules.judged import RulesInUse
 from governance.sightings import ChainWatch, Scrapes
 from governance.store import Store
 from rules.trips import Escalation, TripFacts
@@ -36,6 +37,10 @@ def _unset(start: datetime, end: datetime) -> PeriodMetrics:
     raise NotImplementedError
 
 
+Judges = Callable[[], Sequence[RulesInUse]]
+"""Returns by which rules each judge judges, as far as it says so."""
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """One state service's database, settings, clock, escalation rules and measurements.
@@ -50,6 +55,7 @@ class Desk:
     clock: Clock = wall_clock
     measure: Measure = _unset
     blindness: Blindness = lambda: None
+    judges: Judges = tuple
     scrapes: Scrapes = field(default_factory=Scrapes)
     chain: ChainWatch = field(default_factory=ChainWatch)
     ledger: LedgerWatch = field(default_factory=LedgerWatch)

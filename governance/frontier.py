@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 from datetime import datetime, timedelta
 
-from schemas.actions import Frontier
+from governance.rules.judged import RulesInUse
+from schemas.actions import Frontier, ruleset_digest
+from schemas.wire import to_ms
 
 
 class Frontiers:
@@ -14,6 +16,7 @@ class Frontiers:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._last: dict[int, Frontier] = {}
+        self._rules: dict[int, dict[str, int]] = {}
         self._partitions = 0
 
     def note(self, frontier: Frontier) -> None:
@@ -24,11 +27,41 @@ class Frontiers:
         """
         with self._lock:
             if frontier.partitions != self._partitions:
-                self._last = {}
+                self._last, self._rules = {}, {}
                 self._partitions = frontier.partitions
             last = self._last.get(frontier.partition)
             if last is None or frontier.judged_until >= last.judged_until:
                 self._last[frontier.partition] = frontier
+                self._note_rules(frontier)
+
+    def _note_rules(self, frontier: Frontier) -> None:
+        """Keep the rules that a judge listed for as long as their digest is the one it names."""
+        if frontier.rule_versions is not None:
+            self._rules[frontier.partition] = frontier.rule_versions
+        elif ruleset_digest(self._rules.get(frontier.partition, {})) != frontier.ruleset:
+            self._rules.pop(frontier.partition, None)
+
+    def in_use(self) -> list[RulesInUse]:
+        """Return by which rules each judge judges, as far as it says so."""
+        with self._lock:
+            return [
+                RulesInUse(
+                    worker=frontier.worker,
+                    judged_until=to_ms(frontier.judged_until),
+                    versions=self._rules.get(partition),
+                    lacking=frontier.lacking or {},
+                )
+                for partition, frontier in self._last.items()
+            ]
+
+    def known_rules(self) -> dict[str, int]:
+        """Return the highest version of each rule that any judge judges by, or waits for."""
+        known: dict[str, int] = {}
+        for judge in self.in_use():
+            for versions in (judge.versions or {}, judge.lacking):
+                for name, number in versions.items():
+                    known[name] = max(number, known.get(name, 0))
+        return known
 
     def judged_until(self) -> datetime | None:
         """Return the moment before which everything is decided, or None before all reported."""

@@ -1,4 +1,4 @@
-"""Looks out, once a second: does anybody see the stream, and did anybody change rows by SQL?
+"""Looks out: does anybody see the stream and judge by its rules; did SQL change rows?
 
 Silence is never read as health. Once the judges are further behind than the setting allows,
 subscribers are told that the stream is blind, once for each time that it is; and once more when
@@ -15,7 +15,14 @@ from typing import Final
 
 from governance.desk import Desk
 from governance.frontier import Frontiers
-from governance.handlers import adopt_sql_changes, tell_blind, tell_sees
+from governance.handlers import (
+    adopt_sql_changes,
+    list_unjudged_rules,
+    tell_blind,
+    tell_sees,
+    tell_unjudged,
+)
+from governance.rules.judged import without_rules
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +45,8 @@ class Lookout:
         self._wait = wait
         self._started = desk.clock()
         self._looked_at_sql = 0.0
+        self._unjudged: frozenset[str] = frozenset()
+        self._is_replaced = False
         self.blind_since: datetime | None = None
 
     def turn(self) -> None:
@@ -47,9 +56,11 @@ class Lookout:
             Unavailable: the database is busy or away; the next turn looks again.
         """
         self.look(self._desk.clock())
+        self.look_at_database()
         if time.monotonic() - self._looked_at_sql > SQL:
             self._looked_at_sql = time.monotonic()
             adopt_sql_changes(self._desk)
+            self.look_at_rules(self._desk.clock())
         self._wait(LOOK)
 
     def look(self, now: datetime) -> None:
@@ -62,6 +73,26 @@ class Lookout:
             log.error("the stream is blind: %s", reason)
             tell_blind(self._desk, since, reason=reason)
             self.blind_since = since
+
+    def look_at_database(self) -> None:
+        """Say aloud, once, that the database is not the one that was opened."""
+        found = self._desk.store.replaced()
+        if found is not None and not self._is_replaced:
+            log.critical("%s", found)
+        self._is_replaced = found is not None
+
+    def look_at_rules(self, now: datetime) -> None:
+        """Tell subscribers of rules that nobody judges by, once for each time that it is so."""
+        found = list_unjudged_rules(self._desk)
+        fresh = {name: why for name, why in found.items() if name not in self._unjudged}
+        if fresh and self._is_starting(now):
+            return
+        if fresh:
+            log.error("rules that nobody judges by: %s", fresh)
+            tell_unjudged(self._desk, fresh)
+        for name in self._unjudged - found.keys():
+            log.warning("the rule %s is judged again as it is in force", name)
+        self._unjudged = frozenset(found)
 
     def _sees(self) -> None:
         """End the present blindness, if there is one."""
@@ -81,6 +112,8 @@ class Lookout:
 def blindness(desk: Desk, frontiers: Frontiers, now: datetime) -> str | None:
     """Return why nobody sees the stream at *now*, or None when the judges are near enough.
 
+    Whoever judges without any rule sees nothing either, however far it has come.
+
     Judges that are ahead of us stand still until our clock, or that of the brokers, catches up.
     """
     age = frontiers.age(now)
@@ -92,6 +125,7 @@ def blindness(desk: Desk, frontiers: Frontiers, now: datetime) -> str | None:
         return (
             f"clocks disagree: the judges are {ahead.total_seconds():.1f} s ahead of this machine"
         )
-    if age <= limit:
-        return None
+    without = without_rules(frontiers.in_use())
+    if age <= limit or without:
+        return without
     return f"the judges are {age.total_seconds():.1f} s behind, more than {limit.seconds} s"

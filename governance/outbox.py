@@ -40,6 +40,9 @@ FALLBACK: Final = 2.0
 PATIENCE: Final = 5_000
 """Milliseconds that one answer of Kafka is waited for: shorter than a stop may take."""
 
+HELD_BACK: Final = 0.1
+"""Seconds between two looks whether rows may be published yet."""
+
 FOR_EVER: Final = 24 * 3_600_000
 """Milliseconds until a record in flight is given up: a day, since giving up loses the order."""
 
@@ -61,11 +64,17 @@ class OutboxRelay:
     """Takes turns at publishing what the outbox holds."""
 
     def __init__(
-        self, desk: Desk, bootstrap_servers: str, *, is_stopping: Callable[[], bool]
+        self,
+        desk: Desk,
+        bootstrap_servers: str,
+        *,
+        is_stopping: Callable[[], bool],
+        may_publish: Callable[[], bool] = lambda: True,
     ) -> None:
         self._desk = desk
         self._servers = bootstrap_servers
         self._is_stopping = is_stopping
+        self._may_publish = may_publish
         self._woken = threading.Event()
         self._producer: Any = None
         self._pruned_at = time.monotonic()
@@ -75,12 +84,15 @@ class OutboxRelay:
         desk.store.on_commit(self._woken.set)
 
     def turn(self) -> None:
-        """Publish the oldest rows, or wait until there are some.
+        """Publish the oldest rows, or wait until there are some and they may be published.
 
         Raises:
             Unavailable: the database or a topic is not there.
             KafkaError: Kafka refused a record; it is sent again.
         """
+        if not self._may_publish():
+            self._woken.wait(HELD_BACK)
+            return
         self._woken.clear()
         with self._desk.store.reading() as unit:
             rows = unit.outbox.unpublished(BATCH)
@@ -110,7 +122,7 @@ class OutboxRelay:
             sent.append((row, None if known else self._send(producer, place, row)))
         arrived, refused = self._outcome(sent)
         if arrived:
-            with self._desk.store.writing() as unit:
+            with self._desk.store.writing(keeps=False) as unit:
                 unit.outbox.mark_published(arrived, self._desk.clock())
         if refused is not None:
             raise refused
@@ -208,7 +220,7 @@ class OutboxRelay:
         if time.monotonic() - self._pruned_at < PRUNE:
             return
         self._pruned_at = time.monotonic()
-        with self._desk.store.writing() as unit:
+        with self._desk.store.writing(keeps=False) as unit:
             gone = unit.outbox.prune(self._desk.clock() - KEPT, keep=KEPT_ROWS)
         if gone:
             log.info("forgot %d published outbox rows", gone)

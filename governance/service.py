@@ -32,6 +32,7 @@ from governance.readiness_watch import ReadinessWatch
 from governance.store import Store
 from governance.store_keeper import StoreKeeper
 from governance.tallies import TallyConsumer
+from governance.topics_watch import TopicsWatch
 from governance.upkeep_watch import UpkeepWatch
 from rules.escalation import EscalationEngine
 from schemas.errors import BadSetting, GovernanceError, Unavailable
@@ -74,6 +75,7 @@ class StateService:
             clock,
             self.metrics_between,
             blindness=self.blindness,
+            judges=self.frontiers.in_use,
         )
         self.feed = Feed(self.store)
         self._servers = settings.kafka_bootstrap_servers
@@ -88,8 +90,18 @@ class StateService:
 
     def _make_loops(self) -> None:
         """Make the threads, none of which runs yet."""
+        self.topics = TopicsWatch(
+            self.desk,
+            self._servers,
+            self.frontiers,
+            wait=lambda seconds: self._comparing.wait(seconds),
+        )
+        self._comparing = Loop("topics", self.topics.turn, reset=self.topics.close)
         self.relay = OutboxRelay(
-            self.desk, self._servers, is_stopping=lambda: self._relaying.is_stopping
+            self.desk,
+            self._servers,
+            is_stopping=lambda: self._relaying.is_stopping,
+            may_publish=lambda: self.topics.may_publish and not self.store.is_foreign,
         )
         self.lookout = Lookout(
             self.desk, self.frontiers, wait=lambda seconds: self._looking.wait(seconds)
@@ -129,6 +141,7 @@ class StateService:
             self._cycling,
             self._keeping,
             self._upkeeping,
+            self._comparing,
             self._telling,
             self._relaying,
         )
@@ -182,7 +195,8 @@ class StateService:
 
     def _is_published(self) -> bool:
         """Whether the outbox is empty, or cannot be emptied now."""
-        if self._relaying.trouble is not None or self.relay.waiting_for_kafka:
+        held = not self.topics.may_publish
+        if held or self._relaying.trouble is not None or self.relay.waiting_for_kafka:
             return True
         try:
             with self.store.reading() as unit:
@@ -230,9 +244,12 @@ class StateService:
         try:
             with self.store.reading() as unit:
                 unit.autonomy.is_there()
+            replaced = self.store.replaced()
         except GovernanceError as error:
             return Check(status=Health.UNHEALTHY, message=str(error))
         taken = milliseconds(timedelta(seconds=time.monotonic() - began))
+        if replaced is not None:
+            return Check(status=Health.UNHEALTHY, message=replaced.detail, latency=taken)
         trouble = self.store.trouble
         if trouble is not None:
             return Check(status=Health.DEGRADED, message=trouble.detail, latency=taken)
@@ -281,6 +298,11 @@ class StateService:
                 count, oldest = unit.outbox.waiting()
         except GovernanceError as error:
             return Check(status=Health.DEGRADED, message=str(error))
+        if self.topics.last.conflict:
+            return Check(status=Health.UNHEALTHY, message=self.topics.last.conflict)
+        if self._comparing.trouble:
+            said = f"rules and state cannot be compared with Kafka's: {self._comparing.trouble}"
+            return Check(status=Health.DEGRADED, message=said)
         trouble = self._relaying.trouble
         if self.relay.waiting_for_kafka:
             trouble = trouble or "Kafka does not acknowledge"
@@ -290,12 +312,14 @@ class StateService:
         return Check(status=Health.HEALTHY)
 
     def _rules(self) -> Check:
-        """Say whether every rule that people wrote is in force."""
+        """Say whether every rule that people wrote is in force, and judged by."""
         try:
             entries = handlers.list_rules(self.desk)
+            unjudged = handlers.list_unjudged_rules(self.desk)
         except GovernanceError as error:
             return Check(status=Health.DEGRADED, message=str(error))
-        wrong = [f"{entry.name}: {entry.problem}" for entry in entries if entry.problem]
-        if wrong:
-            return Check(status=Health.DEGRADED, message="; ".join(wrong))
-        return Check(status=Health.HEALTHY)
+        found = unjudged | {entry.name: entry.problem for entry in entries if entry.problem}
+        wrong = "; ".join(f"{name}: {problem}" for name, problem in sorted(found.items()))
+        if unjudged:
+            return Check(status=Health.UNHEALTHY, message=wrong)
+        return Check(status=Health.DEGRADED if wrong else Health.HEALTHY, message=wrong or None)

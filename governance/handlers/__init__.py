@@ -84,11 +84,12 @@ from governance.handlers.rules import (
     delete_rule,
     list_rule_versions,
     list_rules,
+    list_unjudged_rules,
     patch_rule,
     show_rule,
 )
 from governance.handlers.sql_changes import adopt_sql_changes
-from governance.handlers.stream import tell_blind, tell_sees
+from governance.handlers.stream import tell_blind, tell_sees, tell_unjudged
 from governance.handlers.tokens import (
     create_token,
     find_token,
@@ -159,6 +160,7 @@ __all__ = [
     "list_rules",
     "list_scores",
     "list_tokens",
+    "list_unjudged_rules",
     "list_unresolved_events",
     "next_due_week",
     "note_tokens",
@@ -197,6 +199,7 @@ __all__ = [
     "sum_up_minutes",
     "tell_blind",
     "tell_sees",
+    "tell_unjudged",
     "tend_joint_acts",
     "tend_proposals",
     "verify_audit",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +11,7 @@ from governance.audit import Act
 from governance.desk import Desk
 from governance.handlers.changes import publish, publish_alert
 from governance.rulebook import RuleEntry, read_rule
+from governance.rules.judged import unjudged
 from governance.store import Unit
 from governance.store.rules import StoredRule
 from rules.direction import Change, Direction, change
@@ -32,7 +34,28 @@ def list_rules(desk: Desk, *, enabled_only: bool = False) -> list[RuleEntry]:
     """Return the rules by name, or those of them that are enabled."""
     with desk.store.reading() as unit:
         entries = unit.rules.entries()
-    return [entry for entry in entries if entry.enabled or not enabled_only]
+        problems = _unjudged(desk, unit)
+    shown = [_with_problem(entry, problems) for entry in entries]
+    return [entry for entry in shown if entry.enabled or not enabled_only]
+
+
+def list_unjudged_rules(desk: Desk) -> dict[str, str]:
+    """Return the rules that are not judged as they are in force, each with the reason."""
+    with desk.store.reading() as unit:
+        return _unjudged(desk, unit)
+
+
+def _unjudged(desk: Desk, unit: Unit) -> dict[str, str]:
+    """Compare what judges judge by with what is due; one that is far behind says nothing."""
+    judges = desk.judges()
+    return unjudged(unit.rules.newest_of_all(), judges) if judges else {}
+
+
+def _with_problem(entry: RuleEntry, problems: Mapping[str, str]) -> RuleEntry:
+    """Return *entry* with the reason why it is not judged, unless it has another problem."""
+    if entry.problem or entry.name not in problems:
+        return entry
+    return entry.model_copy(update={"problem": problems[entry.name]})
 
 
 def show_rule(desk: Desk, name: str) -> RuleEntry:
@@ -42,7 +65,7 @@ def show_rule(desk: Desk, name: str) -> RuleEntry:
         NotFound: there is none; carries near matches.
     """
     with desk.store.reading() as unit:
-        return unit.rules.require(name).entry
+        return _with_problem(unit.rules.require(name).entry, _unjudged(desk, unit))
 
 
 def list_rule_versions(desk: Desk, name: str, *, limit: int = 100) -> list[RuleVersion]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -87,6 +88,14 @@ class AutonomyShelf:
     def unseal(self) -> None:
         """Take the seal off: SQL wrote it, and what the audit log told last counts instead."""
         self._connection.execute(update(governance_state).values(sealed=""))
+
+    def told_at(self, epoch: int) -> Iterator[Autonomy]:
+        """Yield every state of *epoch* that the audit log tells: ours, and those it was held to."""
+        rows = select(audit_log.c.after).where(
+            audit_log.c.after.contains(f'"autonomyEpoch":{epoch},')
+        )
+        for text in self._connection.execute(rows).scalars():
+            yield from _states_in(json.loads(text))
 
     def _told(self) -> Autonomy | None:
         """Return the state that the audit log told last; None before it told any."""
@@ -174,6 +183,18 @@ def read_autonomy(fields: dict[str, Any]) -> Autonomy:
         last_report_date=_maybe(fields["last_report_date"]),
         last_expansion_date=_maybe(fields["last_expansion_date"]),
     )
+
+
+def _states_in(found: Any) -> Iterator[Autonomy]:
+    """Yield the states that a snapshot in the audit log tells, however deep they lie in it."""
+    if isinstance(found, dict):
+        state = _read_facts(json.dumps(found))
+        if state is not None:
+            yield state
+        found = list(found.values())
+    if isinstance(found, list):
+        for one in found:
+            yield from _states_in(one)
 
 
 def _read_facts(text: str) -> Autonomy | None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, insert, or_, select, update
 from sqlalchemy.engine import RowMapping
 
 from governance.events import BreakerEvent, Escalated, ExplainedEvent, Finding
@@ -204,6 +204,22 @@ class EventShelf:
             events.c.resolved == 0,
         )
         return list(self._connection.execute(wanted.order_by(events.c.seq)).scalars())
+
+    def resolutions(self) -> list[tuple[str, str, str, datetime]]:
+        """Return the trips whose breakers people closed: id, rule, scope key, and since when.
+
+        Also those that were reopened since, which leaves their breaker closed.
+        """
+        moment = func.coalesce(events.c.reopened_at, events.c.resolved_at)
+        wanted = select(events.c.id, events.c.rule_name, events.c.scope_key, moment).where(
+            events.c.caused_by.is_(None),
+            or_(
+                and_(events.c.resolved == 1, events.c.resolved_by.is_not(None)),
+                events.c.reopened_at.is_not(None),
+            ),
+        )
+        found = self._connection.execute(wanted.order_by(events.c.seq))
+        return [(*row[:3], read_moment(row[3])) for row in found if row[3]]
 
     def resolve(
         self,

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
 from governance.store.tables import outbox
 from schemas.wire import iso
@@ -64,11 +64,31 @@ class OutboxShelf:
         )
         return [OutboxRow(*row) for row in self._connection.execute(wanted)]
 
+    def recent(self, topics: Collection[str], *, since: datetime) -> list[tuple[OutboxRow, bool]]:
+        """Return the records of *topics* that wait or were published at or after *since*, in order.
+
+        Each with whether it waits: what was read of Kafka since then may not show it yet.
+        """
+        wanted = (
+            select(*_FIELDS, outbox.c.published_at)
+            .where(
+                outbox.c.topic.in_(sorted(topics)),
+                or_(outbox.c.published_at.is_(None), outbox.c.published_at >= iso(since)),
+            )
+            .order_by(outbox.c.seq)
+        )
+        found = self._connection.execute(wanted)
+        return [(OutboxRow(*row[:-1]), row[-1] is None) for row in found]
+
     def mark_published(self, seqs: Sequence[int], now: datetime) -> None:
         """Remember that the records numbered *seqs* reached Kafka."""
         self._connection.execute(
             update(outbox).where(outbox.c.seq.in_(seqs)).values(published_at=iso(now))
         )
+
+    def withdraw(self, seqs: Sequence[int]) -> None:
+        """Forget records that wait and must not be told any more."""
+        self._connection.execute(delete(outbox).where(outbox.c.seq.in_(seqs)))
 
     def waiting(self) -> tuple[int, str | None]:
         """Return how many records wait, and since when the oldest does."""

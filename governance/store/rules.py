@@ -94,6 +94,18 @@ class RuleShelf:
         found = self._connection.execute(wanted).mappings()
         return {row["name"]: _version(row) for row in found}
 
+    def numbers(self) -> dict[str, list[int]]:
+        """Return the numbers of all versions of every rule that ever was, by name."""
+        found: dict[str, list[int]] = {}
+        for name, number in self._connection.execute(select(versions.c.name, versions.c.version)):
+            found.setdefault(name, []).append(number)
+        return found
+
+    def version(self, name: str, number: int) -> RuleVersion:
+        """Return one version that is there."""
+        wanted = select(versions).where(versions.c.name == name, versions.c.version == number)
+        return _version(self._connection.execute(wanted).mappings().one())
+
     def versions(self, name: str, *, limit: int = 100) -> list[RuleVersion]:
         """Return the newest *limit* versions of the rule *name*, newest first."""
         wanted = (
