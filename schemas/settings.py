@@ -37,6 +37,7 @@ from schemas.addresses import (
     sqlite_url,
     web_fault,
 )
+from schemas.brokers import brokers_of
 from schemas.errors import BadSetting
 from schemas.faults import METRICS_PREFIX, TOPIC_PREFIX, WORKER_GROUP, WORKER_ID, fault_of
 from schemas.governance import Phase
@@ -231,6 +232,12 @@ class Settings(BaseSettings):
     requests_per_minute: Annotated[int, Field(ge=10, le=10_000_000)] = Field(
         default=6_000, description="Requests that one caller is answered; ten times that in open."
     )
+
+    @field_validator("kafka_bootstrap_servers")
+    @classmethod
+    def _readable_by_every_client(cls, written: str | None) -> str | None:
+        """Return the brokers in the form that all clients read, or refuse them."""
+        return None if written is None else brokers_of(written)
 
     @field_validator("business_timezone", "cycle_timezone")
     @classmethod
