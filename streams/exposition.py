@@ -12,6 +12,7 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any, Final
+from urllib.parse import parse_qs
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from pydantic import SecretStr
@@ -45,17 +46,23 @@ def serve(
 
         def do_GET(self) -> None:
             """Answer with metrics or health; anything else is not found."""
-            if self.path == "/metrics":
-                self._metrics()
-            elif self.path == "/health":
+            path, _, query = self.path.partition("?")
+            if path == "/metrics":
+                self._metrics(parse_qs(query).get("name[]", []))
+            elif path == "/health":
                 self._health()
             else:
                 self._answer(404, "text/plain", b"try /metrics or /health\n")
 
-        def _metrics(self) -> None:
-            """Answer with the metrics, to whoever may see them."""
+        def do_HEAD(self) -> None:
+            """Answer as GET does, without the body: probes ask so."""
+            self.do_GET()
+
+        def _metrics(self, names: list[str]) -> None:
+            """Answer with the metrics, or those of *names*, to whoever may see them."""
             if self._is_known():
-                self._answer(200, CONTENT_TYPE_LATEST, generate_latest(registry))
+                shown = registry.restricted_registry(names) if names else registry
+                self._answer(200, CONTENT_TYPE_LATEST, generate_latest(shown))
             else:
                 self._answer(401, "text/plain", b"send Authorization: Bearer TOKEN\n")
 
@@ -77,7 +84,8 @@ def serve(
             if status == 401:
                 self.send_header("WWW-Authenticate", "Bearer")
             self.end_headers()
-            self.wfile.write(body)
+            if self.command != "HEAD":
+                self.wfile.write(body)
 
         def version_string(self) -> str:
             """Return what the header ``Server`` says: no versions, for those who look for them."""

@@ -5,7 +5,16 @@ The catalogue of a worker's metrics; `docs/metrics.md` lists the same.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from schemas.events import Reason
+from schemas.topics import COMMAND_EVENTS, JUDGE_CHANGELOG, TALLIES, TALLY_CHANGELOG
+
+SOURCES = (COMMAND_EVENTS.name, TALLIES.name)
+INTERNAL = (TALLIES.name, TALLY_CHANGELOG.name, JUDGE_CHANGELOG.name)
+"""Topics that only workers write: a record that cannot be read is somebody else's."""
 
 
 class WorkerMetrics:
@@ -15,20 +24,27 @@ class WorkerMetrics:
         self.registry = CollectorRegistry()
         self._shown: dict[int, int] = {}
         self.events = self._counter(prefix, "events", "Events counted.")
-        self.batches = self._counter(prefix, "batches", "Partition batches taken.", "agent")
-        self.records = self._counter(prefix, "records", "Records read, ticks too.", "agent")
+        self.batches = self._counter(prefix, "batches", "Partition batches taken.", agent=SOURCES)
+        self.records = self._counter(prefix, "records", "Records read, ticks too.", agent=SOURCES)
         self.late = self._counter(prefix, "late_events", "Events too late to count.")
         self.early = self._counter(prefix, "early_events", "Events counted at the clock instead.")
         self.duplicates = self._counter(prefix, "duplicate_events", "Repeats of an event id.")
-        self.dead = self._counter(prefix, "dead_letters", "Records refused, by reason.", "reason")
+        self.dead = self._counter(
+            prefix, "dead_letters", "Records refused, by reason.", reason=tuple(Reason)
+        )
         self.ticks = self._counter(prefix, "ticks", "Ticks appended to quiet partitions.")
         self.actions = self._counter(prefix, "actions", "Breaker actions published.")
-        self.seeks = self._counter(prefix, "gaps_healed", "Batches that began too late.", "agent")
+        self.seeks = self._counter(
+            prefix, "gaps_healed", "Batches that began too late.", agent=SOURCES
+        )
         self.invalid = self._counter(prefix, "invalid_control_records", "Rules left out as broken.")
         self.rules = Gauge(
             f"{prefix}worker_rules",
             "Rules that every judge of this worker judges by; 0 is blind.",
             registry=self.registry,
+        )
+        self.unreadable = self._counter(
+            prefix, "unreadable_records", "Records of others in our topics.", topic=INTERNAL
         )
         self.lag = Gauge(
             f"{prefix}worker_lag_seconds",
@@ -52,9 +68,16 @@ class WorkerMetrics:
             registry=self.registry,
         )
 
-    def _counter(self, prefix: str, name: str, text: str, *labels: str) -> Counter:
-        """Return a counter of this worker, there from the start."""
-        return Counter(f"{prefix}worker_{name}", text, labels, registry=self.registry)
+    def _counter(self, prefix: str, name: str, text: str, **labels: Iterable[str]) -> Counter:
+        """Return a counter of this worker, there from the start for all values of a label.
+
+        What is not there before it first happens is no increase when it does.
+        """
+        counter = Counter(f"{prefix}worker_{name}", text, labels, registry=self.registry)
+        for values in labels.values():
+            for value in values:
+                counter.labels(str(value))
+        return counter
 
     def raise_to(self, counter: Counter, total: int) -> None:
         """Let *counter* show *total*, which never falls while the process lives."""

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from schemas.events import Reason
 from streams.exposition import is_sent, serve
 from streams.metrics import WorkerMetrics
 
@@ -30,11 +31,11 @@ class Worker:
             token=token,
         )
 
-    def ask(self, path: str, **headers: str) -> tuple[int, str, str]:
+    def ask(self, path: str, method: str = "GET", **headers: str) -> tuple[int, str, str]:
         """Return status, content type and body of what *path* answers."""
         connection = HTTPConnection("127.0.0.1", self._server.server_address[1], timeout=60)
         try:
-            connection.request("GET", path, headers=headers)
+            connection.request(method, path, headers=headers)
             answer: HTTPResponse = connection.getresponse()
             return answer.status, answer.getheader("Content-Type", ""), answer.read().decode()
         finally:
@@ -86,6 +87,40 @@ def test_a_total_is_shown_as_it_is(worker: Worker) -> None:
     lines = worker.ask("/metrics")[2].splitlines()
     assert "test_worker_events_total 7.0" in lines
     assert 'test_worker_dead_letters_total{reason="late"} 7.0' in lines
+
+
+@pytest.mark.parametrize("path", ["/health", "/metrics", "/health?verbose=1", "/metrics?a=b&c"])
+def test_probes_may_ask_with_a_query_and_without_wanting_the_body(
+    worker: Worker, path: str
+) -> None:
+    """As at the API: HEAD answers as GET does, and what a query asks in vain hides nothing."""
+    status, kind, body = worker.ask(path)
+    assert (status, body != "") == (200, True)
+    assert worker.ask(path, "HEAD") == (200, kind, "")
+
+
+def test_a_scrape_may_name_the_metrics_that_it_wants(worker: Worker) -> None:
+    """Prometheus asks with name[]; a name that nobody has gives nothing, not an error."""
+    _, _, some = worker.ask("/metrics?name%5B%5D=test_worker_ticks_total")
+    assert "test_worker_ticks_total 0.0" in some
+    assert "test_worker_events_total" not in some
+    assert worker.ask("/metrics?name[]=up")[::2] == (200, "")
+
+
+def test_every_counter_is_there_before_it_counts(worker: Worker) -> None:
+    """With each value of its label: what appears at 1 is no increase to Prometheus."""
+    shown = worker.ask("/metrics")[2].splitlines()
+    for reason in Reason:
+        assert f'test_worker_dead_letters_total{{reason="{reason}"}} 0.0' in shown
+    for name in ("gaps_healed", "batches", "records"):
+        for agent in ("command-events", "tallies"):
+            assert f'test_worker_{name}_total{{agent="{agent}"}} 0.0' in shown
+    named = {line.split()[2] for line in shown if line.startswith("# TYPE") and "counter" in line}
+    assert named == {
+        line.split("{")[0].split()[0]
+        for line in shown
+        if "_total" in line[:60] and not line.startswith("#")
+    }
 
 
 def test_other_paths_are_not_found(worker: Worker) -> None:
