@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 from schemas.errors import BadSetting, GovernanceError, Unavailable
-from streams.exits import EXIT_BROKEN, EXIT_STALLED
+from streams.exits import EXIT_BROKEN, EXIT_STALLED, EXIT_TAKEN, EXIT_UNAVAILABLE
 
 
 class Exit(IntEnum):
@@ -20,12 +20,14 @@ class Exit(IntEnum):
     """The answer is no: bad lines in a file, no such thing, not in the present state."""
     USAGE = 2
     """The command line is wrong."""
-    UNAVAILABLE = 69
+    UNAVAILABLE = EXIT_UNAVAILABLE
     """Kafka, the database or the API does not answer; the same command may work later."""
     BROKEN = EXIT_BROKEN
     """A worker met what it does not understand; a new start usually mends it."""
     STALLED = EXIT_STALLED
     """A worker made no progress and left, to be started again."""
+    TAKEN = EXIT_TAKEN
+    """Another worker has taken the id of this one, which stood still for too long."""
     SETTING = 78
     """A setting cannot be used; a new start would end the same way."""
     INTERRUPTED = 130

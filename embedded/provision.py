@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Final
 
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
+from embedded import topics
 from embedded.topics import PATIENCE, ensure
-from schemas.errors import BadSetting, Unavailable
+from schemas.errors import Unavailable
 from schemas.settings import Settings
 from schemas.topics import (
     COMMAND_EVENTS,
@@ -22,14 +21,12 @@ from schemas.topics import (
     Topic,
 )
 
-CHANGELOGS: Final = ((COMMAND_EVENTS, TALLY_CHANGELOG), (TALLIES, JUDGE_CHANGELOG))
-"""Each source topic and the changelog that keeps its state, partition by partition."""
-
 
 def wanted_topics(settings: Settings) -> list[Topic]:
     """Return every topic, with as many partitions as *settings* ask for.
 
-    A changelog is as wide as its source: partition for partition, one is the other's state.
+    A changelog is as wide as its source: partition for partition, one is the other's state. Where
+    the source is there already, its width is what counts.
     """
     width = {
         COMMAND_EVENTS.name: settings.event_partitions,
@@ -49,7 +46,7 @@ def provision(
 
     Raises:
         Unavailable: Kafka does not answer, or would not create a topic.
-        BadSetting: A topic is there with settings, or a width, with which counts would be wrong.
+        BadSetting: A topic is there with settings with which counts would be wrong.
     """
     created = ensure(
         bootstrap_servers,
@@ -58,7 +55,7 @@ def provision(
         replication_factor=settings.replication_factor,
         patience=patience,
     )
-    check_widths(settings, widths(settings, bootstrap_servers))
+    keep_up(settings, bootstrap_servers)
     return created
 
 
@@ -71,24 +68,33 @@ def widths(settings: Settings, bootstrap_servers: str) -> dict[str, int]:
     names = [settings.topic(topic.name) for topic in TOPICS]
     try:
         with KafkaAdminClient(bootstrap_servers=bootstrap_servers.split(",")) as admin:
-            found: list[dict[str, Any]] = admin.describe_topics(names)
+            return topics.widths(admin, names)
     except KafkaError as problem:
         raise Unavailable("Kafka", f"cannot describe topics: {problem}") from problem
-    return {topic["name"]: len(topic["partitions"]) for topic in found}
 
 
-def check_widths(settings: Settings, found: Mapping[str, int]) -> None:
-    """Compare each changelog with its source.
+def keep_up(settings: Settings, bootstrap_servers: str) -> None:
+    """Widen the tally's changelog to its source, if somebody made or widened that.
+
+    The judge's needs no more partitions than it has: the others of ``tallies`` are left unused.
 
     Raises:
-        BadSetting: A changelog is not as wide as its source, so states would have no place.
+        Unavailable: Kafka refuses; says what to run. States would have no place.
     """
-    for source, changelog in CHANGELOGS:
-        has, needs = found[settings.topic(changelog.name)], found[settings.topic(source.name)]
-        if has != needs:
-            name = settings.topic(changelog.name)
-            raise BadSetting(
-                f"topic {name}",
-                f"has {has} partitions, but {settings.topic(source.name)}, whose state it keeps, "
-                f"has {needs} (kafka-topics.sh --alter --topic {name} --partitions {needs})",
-            )
+    found = widths(settings, bootstrap_servers)
+    name, source = settings.topic(TALLY_CHANGELOG.name), settings.topic(COMMAND_EVENTS.name)
+    if found[name] >= found[source]:
+        return
+    try:
+        with KafkaAdminClient(bootstrap_servers=bootstrap_servers.split(",")) as admin:
+            admin.create_partitions({name: found[source]})
+    except KafkaError as problem:
+        now = widths(settings, bootstrap_servers)
+        if now[name] < now[source]:  # else another of our processes did it at the same moment
+            raise Unavailable(
+                "Kafka",
+                f"topic {name} has {now[name]} partitions, but {source}, whose states it keeps, "
+                f"has {now[source]}, and it may not be widened: {problem} (kafka-topics.sh "
+                f"--bootstrap-server {bootstrap_servers} --alter --topic {name} "
+                f"--partitions {now[source]})",
+            ) from problem

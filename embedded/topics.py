@@ -2,7 +2,8 @@
 
 A topic that exists is never changed: what is stored in it was written under its settings, and
 someone chose them. Most differences are theirs to have (a longer retention, more partitions);
-those in `ESSENTIAL` make what we count wrong, so they stop the start.
+those in `ESSENTIAL` make what we count wrong, so they stop the start. Our changelogs follow the
+topics that are there, whoever made them.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from schemas.errors import BadSetting, Unavailable
-from schemas.topics import TOPICS, Topic
+from schemas.topics import CHANGELOG_OF, COMMAND_EVENTS, TOPICS, Topic
 
 ESSENTIAL: Final = ("cleanup.policy", "message.timestamp.type")
 """Compaction would eat events; CreateTime would put producers' clocks in the place of the log's."""
+ROOM: Final = "max.message.bytes"
+"""What our own records need at least: a flood makes the largest of them."""
 BROKERS_CHOICE: Final = -1
 """A replication factor that leaves the number to the brokers' own default."""
 
@@ -44,20 +47,23 @@ def ensure(
         BadSetting: A topic that exists has a setting with which counts would be wrong.
     """
     wanted = {f"{prefix}{topic.name}": topic for topic in topics}
+    sources = {f"{prefix}{log}": f"{prefix}{source}" for source, log in CHANGELOG_OF.items()}
     try:
         with KafkaAdminClient(
             bootstrap_servers=bootstrap_servers.split(","),
             bootstrap_timeout_ms=round(patience.total_seconds() * 1000),
         ) as admin:
-            created = _create(admin, wanted, replication_factor)
+            created = _create(admin, wanted, sources, replication_factor)
             admin.wait_for_topics(wanted)
-            check(wanted, _settings(admin, wanted))
+            check(wanted, _settings(admin, wanted), bootstrap_servers=bootstrap_servers)
     except KafkaError as problem:
         raise Unavailable("Kafka", f"cannot create topics: {problem}") from problem
     return created
 
 
-def check(wanted: Mapping[str, Topic], found: Mapping[str, Mapping[str, str]]) -> None:
+def check(
+    wanted: Mapping[str, Topic], found: Mapping[str, Mapping[str, str]], *, bootstrap_servers: str
+) -> None:
     """Compare the essential settings of every topic.
 
     Raises:
@@ -67,20 +73,35 @@ def check(wanted: Mapping[str, Topic], found: Mapping[str, Mapping[str, str]]) -
         for setting, right in topic.settings().items():
             present = found[name].get(setting)
             if setting in ESSENTIAL and present != right:
-                raise BadSetting(
-                    f"topic {name}",
-                    f"{setting} is {present} and must be {right} "
-                    f"(kafka-configs.sh --alter --topic {name} --add-config {setting}={right})",
-                )
+                problem = f"{setting} is {present} and must be {right}"
+            elif setting == ROOM and topic is not COMMAND_EVENTS and int(present or 0) < int(right):
+                problem = f"{setting} is {present} and must be {right} or more"
+            else:
+                continue
+            command = (
+                f"kafka-configs.sh --bootstrap-server {bootstrap_servers} --alter --topic {name} "
+                f"--add-config {setting}={right}"
+            )
+            raise BadSetting(f"topic {name}", f"{problem} ({command})")
 
 
-def _create(admin: Any, wanted: Mapping[str, Topic], replication_factor: int) -> list[str]:
+def widths(admin: Any, names: Iterable[str]) -> dict[str, int]:
+    """Return how many partitions each of these topics has, if it is there."""
+    found = admin.describe_topics(list(names))
+    return {row["name"]: len(row["partitions"]) for row in found if row["partitions"]}
+
+
+def _create(
+    admin: Any, wanted: Mapping[str, Topic], sources: Mapping[str, str], replication_factor: int
+) -> list[str]:
+    """Create what is missing; a changelog as wide as the source that is there already."""
     present = set(admin.list_topics())
     created = []
     for name in sorted(wanted.keys() - present):
-        topic = wanted[name]
+        topic, source = wanted[name], sources.get(name, "")
+        width = widths(admin, [source])[source] if source in present else topic.partitions
         row = {
-            "num_partitions": topic.partitions,
+            "num_partitions": width,
             "replication_factor": replication_factor,
             "configs": topic.settings(),
         }

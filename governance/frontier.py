@@ -63,6 +63,11 @@ class Frontiers:
                     known[name] = max(number, known.get(name, 0))
         return known
 
+    def judges(self) -> int:
+        """Return how many judges there are, as they say themselves; 0 before any reported."""
+        with self._lock:
+            return self._partitions
+
     def judged_until(self) -> datetime | None:
         """Return the moment before which everything is decided, or None before all reported."""
         with self._lock:

@@ -27,7 +27,7 @@ from governance.kafka_tail import last_records
 from governance.store.outbox import OutboxRow
 from schemas.alerts import CLOUD_EVENT
 from schemas.errors import Unavailable
-from schemas.topics import ALERTS, RULES, STATE
+from schemas.topics import ALERTS, RULES, STATE, UNDIVIDED
 
 log = logging.getLogger(__name__)
 
@@ -172,8 +172,14 @@ class OutboxRelay:
         )
 
     def _place(self, producer: Any, row: OutboxRow) -> TopicPartition:
-        """Return the partition of a row's key, as every client library would choose it."""
+        """Return the partition of a row's key, as every client library would choose it.
+
+        Workers read the first partition of the topics that have one; were such a topic made, or
+        widened, by somebody else, the first is still where they look.
+        """
         topic = self._desk.settings.topic(row.topic)
+        if row.topic in UNDIVIDED:
+            return TopicPartition(topic, 0)
         partitions = sorted(producer.partitions_for(topic) or ())
         if not partitions:
             raise Unavailable("kafka", f"topic {topic} is not there")

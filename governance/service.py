@@ -28,6 +28,7 @@ from governance.lookout import Lookout, blindness
 from governance.loop import Loop
 from governance.metrics import PeriodMetrics
 from governance.outbox import OutboxRelay
+from governance.partitions import PartitionWatch
 from governance.readiness_watch import ReadinessWatch
 from governance.store import Store
 from governance.store_keeper import StoreKeeper
@@ -130,6 +131,13 @@ class StateService:
             is_stopping=lambda: self._upkeeping.is_stopping,
         )
         self._upkeeping = Loop("upkeep", upkeep.turn)
+        self.partitions = PartitionWatch(
+            self.desk.settings,
+            self._servers,
+            judges=self.frontiers.judges,
+            wait=lambda seconds: self._counting.wait(seconds),
+        )
+        self._counting = Loop("partitions", self.partitions.turn, reset=self.partitions.close)
         self._chronicle = Chronicle(self.feed)
         self._telling = Loop("chronicle", self._chronicle.turn)
         self._loops = (
@@ -142,6 +150,7 @@ class StateService:
             self._keeping,
             self._upkeeping,
             self._comparing,
+            self._counting,
             self._telling,
             self._relaying,
         )
@@ -236,6 +245,7 @@ class StateService:
             "stream": self._stream(),
             "outbox": self._outbox(),
             "rules": self._rules(),
+            "partitions": self.partitions.check,
         }
 
     def _database(self) -> Check:

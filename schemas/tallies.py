@@ -137,7 +137,10 @@ class Cut(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Cuts(msgspec.Struct, array_like=True, frozen=True):
-    """One message on ``tallies``: the cuts that one batch of one source partition closed."""
+    """One message on ``tallies``: the cuts that one batch of one source partition closed.
+
+    It names its source, and so all partitions before it; one without cuts does nothing else.
+    """
 
     partition: int
     cuts: list[Cut]

@@ -98,3 +98,12 @@ TOPICS: Final[tuple[Topic, ...]] = (
     TALLY_CHANGELOG,
     JUDGE_CHANGELOG,
 )
+
+UNDIVIDED: Final = frozenset(topic.name for topic in TOPICS if topic.partitions == 1)
+"""Topics that are one order of records: written to and read from their first partition only."""
+
+CHANGELOG_OF: Final = {
+    COMMAND_EVENTS.name: TALLY_CHANGELOG.name,
+    TALLIES.name: JUDGE_CHANGELOG.name,
+}
+"""Each source topic and the changelog that keeps its states, partition by partition."""

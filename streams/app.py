@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Final
@@ -31,12 +31,15 @@ from schemas.wire import to_ms
 from streams import duties
 from streams.agents import define_agents
 from streams.batch import Batch, Output
+from streams.checkpoint import Lost
 from streams.control import Control, News
-from streams.exits import leave
+from streams.exits import EXIT_UNAVAILABLE, leave
 from streams.hearing import Hearing
 from streams.heartbeat import FRONTIER_KEY, Heartbeat
 from streams.judge import Judge
+from streams.merge import Hole
 from streams.metrics import WorkerMetrics
+from streams.partitions import METADATA_AGE, CannotWiden, Partitions
 from streams.producer import make_producer
 from streams.recovery import Reader
 from streams.side import Side, judge_side, tally_side
@@ -61,6 +64,7 @@ _CONFIGURATION: Final[dict[str, Any]] = {
     "broker_commit_interval": 1.0,
     "broker_max_poll_records": None,
     "consumer_auto_offset_reset": "earliest",
+    "consumer_metadata_max_age_ms": METADATA_AGE,
     "worker_redirect_stdouts": False,
 }
 
@@ -99,9 +103,17 @@ class StreamApp(faust.App):
     tallying: Side[Tally]
     judging: Side[Judge]
     control: Control
+    partitions: Partitions
 
-    def __init__(self, settings: Settings, bootstrap_servers: str) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        bootstrap_servers: str,
+        *,
+        check_claim: Callable[[], None] = lambda: None,
+    ) -> None:
         self.settings = settings
+        self._check_claim = check_claim
         self.servers = bootstrap_servers
         self.metrics = WorkerMetrics(settings.metrics_prefix)
         self.stats = TallyStats()
@@ -124,6 +136,7 @@ class StreamApp(faust.App):
         self.events_topic = self._raw(COMMAND_EVENTS)
         self.tallies_topic = self._raw(TALLIES)
         define_agents(self)
+        self.on_partitions_revoked.connect(self._rejoining)
         self.on_rebalance_complete.connect(self._rebalanced)
 
     def _raw(self, topic: Topic) -> Any:
@@ -155,10 +168,11 @@ class StreamApp(faust.App):
         self._cluster = AIOKafkaAdminClient(bootstrap_servers=self.servers)
         await self._cluster.start()
         self._clients.push_async_callback(self._cluster.close)
-        await self._make_sides()
+        self.partitions = Partitions(self._cluster, self._records, self.settings, self.servers)
         reader = self._groupless()
         await reader.start()
         self._clients.push_async_callback(reader.stop)
+        await self.or_leave(self._make_sides(Reader(reader)))
         self.control = Control(
             reader,
             rules=self.settings.topic(RULES.name),
@@ -167,23 +181,22 @@ class StreamApp(faust.App):
         await self.control.load()
         log.info("loaded %d rule versions", len(self.control.known.entries))
 
-    async def _make_sides(self) -> None:
+    async def _make_sides(self, reader: Reader) -> None:
         """Make both sides, with as many partitions as the topics have."""
-        sources = await self._partitions(COMMAND_EVENTS)
-        tallies = self.judging_partitions = await self._partitions(TALLIES)
+        await self.partitions.begin(reader)
         self.tallying = tally_side(
             self.settings,
             self._records,
             _Source(self, COMMAND_EVENTS),
-            tally_partitions=tallies,
+            tally_partitions=self.partitions.homes,
             stats=self.stats,
         )
         self.judging = judge_side(
             self.settings,
             self._records,
             _Source(self, TALLIES),
-            source_partitions=sources,
-            tally_partitions=tallies,
+            source_partitions=lambda: self.partitions.widths.events,
+            tally_partitions=self.partitions.homes,
             on_outputs=self._note_actions,
         )
         self.sides = (self.tallying, self.judging)
@@ -196,6 +209,7 @@ class StreamApp(faust.App):
             duties.flush_for_ever(self, self.judging),
             duties.tick_for_ever(self),
             duties.watch_for_ever(self),
+            duties.follow_partitions_for_ever(self),
             self.control.follow(self.tell, before=self._noted, after=self._confirm),
         ):
             self._duties.append(asyncio.ensure_future(self.or_leave(duty)))
@@ -215,11 +229,6 @@ class StreamApp(faust.App):
         await super().on_stop()
         await self._clients.aclose()
 
-    async def _partitions(self, topic: Topic) -> int:
-        """Return how many partitions *topic* has."""
-        found = await self._cluster.describe_topics([self.settings.topic(topic.name)])
-        return len(found[0]["partitions"])
-
     def _groupless(self) -> AIOKafkaConsumer:
         """Return a consumer for recovery and control, which never joins the group."""
         return AIOKafkaConsumer(
@@ -238,6 +247,10 @@ class StreamApp(faust.App):
         """Await *work*; whatever goes wrong in it ends the process."""
         try:
             await work
+        except Lost as problem:
+            leave(str(problem))
+        except CannotWiden as problem:
+            leave(str(problem), EXIT_UNAVAILABLE)
         except Exception as problem:  # noqa: BLE001 - going on would lose events in silence
             leave(problem)
 
@@ -248,9 +261,42 @@ class StreamApp(faust.App):
         batch: Batch = event.value
         if side.source is COMMAND_EVENTS:
             await self.hearing.wait_for(batch)
-        await self.or_leave(side.checkpoints.take(batch))
+        await self.or_leave(self._fold(side, batch))
         self.metrics.batches.labels(side.source.name).inc()
         self.metrics.records.labels(side.source.name).inc(len(batch.offsets))
+
+    async def _fold(self, side: Side[Any], batch: Batch) -> None:
+        """Let *side* take *batch*, and say which of its records are none of ours.
+
+        Raises:
+            Lost: what the state needs is not there.
+        """
+        part = side.checkpoints.parts.get(batch.partition)
+        try:
+            await side.checkpoints.take(batch)
+        except Hole as hole:
+            where = f"{self.settings.topic(side.source.name)}/{batch.partition}"
+            span = f"offsets {batch.offsets[0]} to {batch.offsets[-1]}"
+            raise Lost(
+                f"{where}, {span}: {hole}. A record is missing or was damaged, and nothing is "
+                "judged without it: docs/operations.md, When records are lost"
+            ) from None
+        if part is not None and side is self.judging:
+            for offset, problem in part.state.unreadable:
+                self._pass_over(side.source, batch.partition, offset, problem)
+            part.state.unreadable.clear()
+
+    def _pass_over(self, topic: Topic, partition: int, offset: int, problem: str) -> None:
+        """Say aloud that a record of an internal topic cannot be read, and changes nothing."""
+        self.metrics.unreadable.labels(topic.name).inc()
+        log.error(
+            "%s/%d at offset %d: a record that no worker wrote is passed over, nothing is lost by "
+            "it (%s); find out who writes there, and keep them from it",
+            self.settings.topic(topic.name),
+            partition,
+            offset,
+            problem,
+        )
 
     async def tell(self, news: News) -> None:
         """Let both sides hear what people decided."""
@@ -294,11 +340,15 @@ class StreamApp(faust.App):
 
     async def say_what_is_lacking(self) -> None:
         """Report while judges stand still; with nothing folded, no flush does it."""
-        say = Heartbeat(self.settings.worker_id, self.judging_partitions)
+        say = Heartbeat(self.settings.worker_id, self.partitions.homes)
         for judge in self.judging.states:
             if judge.lacking and (output := say(judge)) is not None:
                 topic = self.settings.topic(output.topic)
                 await self._records.send(topic, output.value, key=output.key, partition=0)
+
+    async def _rejoining(self, *_: Any, **__: Any) -> None:
+        """See that our id is still ours (awaited by the client before it joins the group)."""
+        await asyncio.to_thread(self._check_claim)
 
     async def _rebalanced(self, *_: Any, **__: Any) -> None:
         """Recover the partitions that are ours now (awaited by Faust before any record comes)."""
@@ -307,6 +357,7 @@ class StreamApp(faust.App):
     async def _recover(self) -> None:
         """Rebuild the states of all partitions that are assigned to this worker."""
         began = time.monotonic()
+        await self.partitions.make_room(self._assigned(COMMAND_EVENTS))
         consumer = self._groupless()
         await consumer.start()
         try:
@@ -321,19 +372,29 @@ class StreamApp(faust.App):
             log.error("rules are gone from the topic, and waited for: %s", sorted(self.lacking))
         log.info("recovered in %.2f s", time.monotonic() - began)
 
+    def _assigned(self, topic: Topic) -> list[int]:
+        """Return the partitions of *topic* that are ours now."""
+        name = self.settings.topic(topic.name)
+        return sorted(tp.partition for tp in self.consumer.assignment() if tp.topic == name)
+
     async def _recover_side(self, side: Side[Any], reader: Reader, committed: Any) -> None:
         """Rebuild the states of one side."""
         name = self.settings.topic(side.source.name)
         await side.recover(
             reader,
             self.settings,
-            mine=sorted(tp.partition for tp in self.consumer.assignment() if tp.topic == name),
+            mine=[
+                number
+                for number in self._assigned(side.source)
+                if side is self.tallying or number < self.partitions.homes
+            ],
             committed={
                 tp.partition
                 for tp, found in committed.items()
                 if tp.topic == name and found.offset > 0
             },
             known=self.control.known,
+            on_unreadable=self._pass_over,
         )
 
     def _note_actions(self, outputs: Iterable[Output]) -> None:

@@ -120,7 +120,9 @@ class JudgeDelta(msgspec.Struct, array_like=True, frozen=True):
 
     ``resume`` is the offset from which tallies are read again, ``applied`` the last applied
     cut of each source partition, ``late`` the rules that took effect after their time,
-    ``total`` how many scopes there are, so that a reader knows when it has them all.
+    ``total`` how many scopes there are, so that a reader knows when it has them all. ``sources``
+    is how many source partitions ``tallies`` had named, ``joins`` from which T on a new one
+    counts, while that lies ahead, and ``homes`` over how many judges the scopes are shared out.
     """
 
     frm: int
@@ -135,6 +137,9 @@ class JudgeDelta(msgspec.Struct, array_like=True, frozen=True):
     trails: list[Trail]
     dropped: list[str]
     total: int
+    sources: int | None = None
+    joins: dict[int, int] = {}
+    homes: int | None = None
 
 
 _encode: Final = msgspec.msgpack.Encoder().encode

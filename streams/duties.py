@@ -8,8 +8,11 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
+from aiokafka.errors import KafkaError
+
 from streams.exits import EXIT_STALLED, leave
 from streams.judge import Judge
+from streams.partitions import LOOK_EVERY
 from streams.side import Side
 from streams.ticker import Ticker
 from streams.watchdog import Watchdog
@@ -69,6 +72,14 @@ async def watch_for_ever(app: StreamApp) -> None:
 def rules_in_force(judges: Iterable[Judge]) -> int:
     """Return how many rules the judge that knows the fewest judges by; 0 without judges."""
     return min((judge.rules for judge in judges), default=0)
+
+
+async def follow_partitions_for_ever(app: StreamApp) -> None:
+    """Look every so often whether somebody has added partitions."""
+    while True:
+        await asyncio.sleep(LOOK_EVERY)
+        with contextlib.suppress(KafkaError):  # whoever needs an answer says that none comes
+            await app.partitions.follow()
 
 
 def show(app: StreamApp) -> None:

@@ -43,6 +43,9 @@ ROUND: Final = 120
 SCOPES: Final = 20_000
 """Scopes that one judge keeps at most; beyond, those silent for longest are forgotten."""
 
+MOST_SOURCES: Final = 100_000
+"""Partitions that a source may have at most: what names more is not ours."""
+
 _decode: Final = msgspec.msgpack.Decoder(Cuts).decode
 
 
@@ -64,12 +67,13 @@ class Judge:
         partition: int,
         *,
         source_partitions: int,
+        homes: int | None = None,
         pos: int = 0,
         topic: str = COMMAND_EVENTS.name,
     ) -> None:
         self.partition = partition
         self.topic = topic
-        self.source_partitions = source_partitions
+        self.homes = homes
         self.pos = pos
         self.at = 0
         self.first: int | None = None
@@ -81,6 +85,7 @@ class Judge:
         self.lacking: dict[str, int] = {}
         self.is_restored = False
         self.busy_at = 0
+        self.unreadable: list[tuple[int, str]] = []
         self._is_ready = False
         self._merge = Merge(source_partitions)
         self._due: list[tuple[int, str]] = []
@@ -117,10 +122,24 @@ class Judge:
         if offsets[0] > self.pos:
             raise Gap(self.pos, offsets[0])
         for offset, value in zip(offsets, batch.values, strict=True):
-            if offset >= self.pos and value:
-                self._merge.take(_decode(value), offset)
+            if offset >= self.pos and value and (cuts := self._read(value, offset)) is not None:
+                self._merge.take(cuts, offset)
         self.pos = offsets[-1] + 1
         return self.advance()
+
+    def _read(self, value: bytes, offset: int) -> Cuts | None:
+        """Return the cuts in a record; None if it is none of ours, which changes nothing.
+
+        Were one of our own damaged, the cut after it would not fit: that is a `Hole`.
+        """
+        try:
+            cuts = _decode(value)
+            if not 0 <= cuts.partition < MOST_SOURCES:
+                raise msgspec.ValidationError(f"no topic has a partition {cuts.partition}")
+        except msgspec.DecodeError as problem:
+            self.unreadable.append((offset, str(problem)))
+            return None
+        return cuts
 
     def skip_to(self, offset: int) -> None:
         """Accept that the log has no records between ``pos`` and *offset*."""
@@ -433,6 +452,9 @@ class Judge:
             [trail.changes(full=begins) for _, trail in sorted(self.trails.items())],
             sorted(self._dropped),
             len(self.scopes),
+            self._merge.sources,
+            self._merge.forget_joins(self.at),
+            self.homes,
         )
         self._taken, self._changed, self._dropped = self.at, set(), set()
         self._began_in = delta if begins else self._began_in
@@ -463,7 +485,7 @@ class Judge:
             self.is_restored = True
         self.at = self._taken = delta.pos
         self.pos, self.first, self._total = delta.resume, delta.first, delta.total
-        self._merge.restore(delta.applied)
+        self._merge.restore(delta.applied, delta.sources, delta.joins)
         self.adopted, self.late = dict(delta.adopted), dict(delta.late)
         self._join(delta)
 

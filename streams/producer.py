@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaProducer
 from schemas.settings import Settings
 from schemas.topics import Topic
 from streams.batch import Output
+from streams.partitions import METADATA_AGE
 
 MAX_REQUEST = 8 * 1024 * 1024
 """Bytes in a record at most: a changelog record of a large flush."""
@@ -28,6 +29,7 @@ def make_producer(settings: Settings, bootstrap_servers: str) -> AIOKafkaProduce
         linger_ms=2,
         max_batch_size=256 * 1024,
         max_request_size=MAX_REQUEST,
+        metadata_max_age_ms=METADATA_AGE,
     )
 
 

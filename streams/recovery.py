@@ -7,14 +7,18 @@ changelog  ... r r r [r r r r r r r r]      the last record says where reading m
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Generic, TypeVar
 
+import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from schemas.settings import Settings
+from schemas.topics import JUDGE_CHANGELOG
 from streams.batch import Gap
 from streams.checkpoint import Fold, Lost
-from streams.deltas import JudgeDelta, TallyDelta
+from streams.deltas import JudgeDelta, TallyDelta, decode_judge
 
 S = TypeVar("S", bound=Fold[Any])
 Span = tuple[int, int]
@@ -55,6 +59,18 @@ class Reader:
         return bool(await self._consumer.position(tp) >= upto)
 
 
+async def stored_homes(reader: Reader, settings: Settings) -> int | None:
+    """Return over how many judges the stored states share the scopes out, None if none says."""
+    changelog = settings.topic(JUDGE_CHANGELOG.name)
+    [(begin, end)] = (await reader.spans(changelog, [0])).values()
+    for start in (max(begin, end - 1), begin):  # all of them only if the last is none of ours
+        values = [value async for _, _, value in reader.read(changelog, {0: (start, end)})]
+        for value in reversed(values):
+            with contextlib.suppress(msgspec.DecodeError):
+                return decode_judge(value).homes
+    return None
+
+
 class Recovery(Generic[S]):
     """Rebuilds the states of one agent's partitions."""
 
@@ -70,6 +86,19 @@ class Recovery(Generic[S]):
         self._changelog = changelog
         self._make = make
         self._decode = decode
+        self.unreadable: dict[int, dict[int, str]] = {}
+
+    def _read(self, partition: int, offset: int, value: bytes) -> TallyDelta | JudgeDelta | None:
+        """Return a record of the changelog; None if it is none of ours, which changes nothing.
+
+        Were one of our own damaged, those after it would not fit, or the source is read again
+        from where it began.
+        """
+        try:
+            return self._decode(value)
+        except msgspec.DecodeError as problem:
+            self.unreadable.setdefault(partition, {})[offset] = str(problem)
+            return None
 
     async def states(self, begins: Mapping[int, int], committed: set[int]) -> dict[int, S]:
         """Return the state of each partition in *begins* (its source's first offset).
@@ -82,46 +111,67 @@ class Recovery(Generic[S]):
         states: dict[int, S] = {}
         stored = {p: span for p, span in spans.items() if span[0] < span[1]}
         for partition in begins.keys() - stored.keys():
-            if partition in committed:
-                raise Lost(
-                    f"{self._changelog}/{partition} holds nothing although its source is committed"
-                )
-            states[partition] = self._make(partition, begins[partition])
+            states[partition] = self._fresh(partition, begins, committed)
         hints = await self._hints(stored)
         states |= await self._join({p: (hints[p], span[1]) for p, span in stored.items()})
         again = {p: stored[p] for p in stored if p not in states}
         states |= await self._join(again)
         for partition in stored:
+            if partition not in states and self._holds_nothing(stored[partition], partition):
+                states[partition] = self._fresh(partition, begins, committed)
             self._check(partition, states.get(partition), begins[partition])
         return states
+
+    def _fresh(self, partition: int, begins: Mapping[int, int], committed: set[int]) -> S:
+        """Return the state of a partition of which nothing is stored.
+
+        Raises:
+            Lost: something must be, since its source is committed.
+        """
+        if partition in committed:
+            raise Lost(
+                f"{self._changelog}/{partition} holds nothing although its source is committed"
+            )
+        return self._make(partition, begins[partition])
+
+    def _holds_nothing(self, span: Span, partition: int) -> bool:
+        """Return whether there is no record of ours in *span*."""
+        return len(self.unreadable.get(partition, ())) == span[1] - span[0]
 
     async def _hints(self, spans: Mapping[int, Span]) -> dict[int, int]:
         """Return where reading may begin, as the last record of each partition says."""
         hints: dict[int, int] = {}
         last = {partition: (upto - 1, upto) for partition, (_, upto) in spans.items()}
-        async for partition, _, value in self._reader.read(self._changelog, last):
-            hints[partition] = max(self._decode(value).start, spans[partition][0])
+        async for partition, offset, value in self._reader.read(self._changelog, last):
+            if (delta := self._read(partition, offset, value)) is not None:
+                hints[partition] = max(delta.start, spans[partition][0])
         return {p: hints.get(p, span[0]) for p, span in spans.items()}
 
     async def _join(self, spans: Mapping[int, Span]) -> dict[int, S]:
         """Return the states whose records in *spans* join without a gap and hold everything."""
         states = {partition: self._make(partition, 0) for partition in spans}
         broken: set[int] = set()
+        joined: set[int] = set()
         async for partition, offset, value in self._reader.read(self._changelog, spans):
+            delta = self._read(partition, offset, value)
             try:
-                states[partition].apply(self._decode(value), offset)
+                if delta is not None:
+                    states[partition].apply(delta, offset)
+                    joined.add(partition)
             except Gap:
                 broken.add(partition)
         return {
             partition: state
             for partition, state in states.items()
-            if partition not in broken and state.is_complete()
+            if partition in joined - broken and state.is_complete()
         }
 
     def _check(self, partition: int, state: S | None, begin: int) -> None:
         """Refuse a state that is not whole, or whose source has been cut off after it."""
         if state is None:
-            raise Lost(f"{self._changelog}/{partition} lacks records that the state needs")
+            which = ", ".join(map(str, sorted(self.unreadable.get(partition, ()))))
+            said = f"; those at offsets {which} cannot be read" if which else ""
+            raise Lost(f"{self._changelog}/{partition} lacks records that the state needs{said}")
         if state.resume < begin:
             raise Lost(
                 f"the source of {self._changelog}/{partition} begins at {begin}, but the stored "

@@ -56,8 +56,11 @@ class Side(Generic[S]):
         mine: list[int],
         committed: set[int],
         known: News,
+        on_unreadable: Callable[[Topic, int, int, str], None],
     ) -> None:
         """Rebuild the states of partitions *mine* and work on exactly those from now on.
+
+        *on_unreadable* hears of each record of the changelog that is none of ours.
 
         Raises:
             Lost: what they need is no longer in Kafka.
@@ -70,7 +73,12 @@ class Side(Generic[S]):
         )
         spans = await reader.spans(settings.topic(self.source.name), mine)
         begins = {partition: first for partition, (first, _) in spans.items()}
-        states = await recovery.states(begins, committed)
+        try:
+            states = await recovery.states(begins, committed)
+        finally:
+            for partition, records in recovery.unreadable.items():
+                for offset, problem in records.items():
+                    on_unreadable(self.changelog, partition, offset, problem)
         for state in states.values():
             self._teach(state, known)
         self.checkpoints.assign(states.items())
@@ -123,7 +131,7 @@ def judge_side(
     producer: AIOKafkaProducer,
     source: Source,
     *,
-    source_partitions: int,
+    source_partitions: Callable[[], int],
     tally_partitions: int,
     on_outputs: Callable[[Iterable[Output]], None],
 ) -> Side[Judge]:
@@ -138,7 +146,9 @@ def judge_side(
             heartbeat=Heartbeat(settings.worker_id, tally_partitions),
             on_outputs=on_outputs,
         ),
-        make=lambda partition, pos: _make_judge(settings, partition, pos, source_partitions),
+        make=lambda partition, pos: _make_judge(
+            settings, partition, pos, source_partitions=source_partitions(), homes=tally_partitions
+        ),
         decode=decode_judge,
         teach=lambda judge, news: judge.learn(
             news.entries, news.resolutions, news.epochs, unusable=news.unusable
@@ -146,11 +156,14 @@ def judge_side(
     )
 
 
-def _make_judge(settings: Settings, partition: int, pos: int, source_partitions: int) -> Judge:
+def _make_judge(
+    settings: Settings, partition: int, pos: int, *, source_partitions: int, homes: int
+) -> Judge:
     """Return a judge that waits to be told how far what it knows of the rules is whole."""
     judge = Judge(
         partition,
         source_partitions=source_partitions,
+        homes=homes,
         pos=pos,
         topic=settings.topic(COMMAND_EVENTS.name),
     )

@@ -393,6 +393,11 @@ class Tally:
         return not self.is_restored or max(self.memory.number - 1, 0) in self._marks
 
 
+def naming(sources: int) -> bytes:
+    """Return the message on ``tallies`` that says that there are so many source partitions."""
+    return _encode(Cuts(sources - 1, []))
+
+
 def home_of(scope: str, tally_partitions: int) -> int:
     """Return the partition of ``tallies`` on which the rows of *scope* travel."""
     return zlib.crc32(scope.encode()) % tally_partitions

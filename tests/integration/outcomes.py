@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from zlib import crc32
 
 from schemas.actions import DECISION, BreakerAction, Frontier
 from schemas.events import Reason
@@ -20,6 +21,7 @@ from tests.oracle.comparing import (
 )
 from tests.oracle.conditions import Tree
 from tests.oracle.counting import Counts, DeadLetter, published_counts
+from tests.oracle.joining import joins_of
 from tests.oracle.log import SourceLog
 from tests.oracle.report import Expected, expect
 
@@ -37,6 +39,7 @@ class Published:
     counted_upto: Mapping[int, int]
     decisions: Sequence[tuple[int, BreakerAction | Frontier]]
     dead: Sequence[Any]
+    joins: Sequence[Mapping[int, int]]
 
     @property
     def actions(self) -> list[BreakerAction]:
@@ -99,14 +102,21 @@ def published(
     for topic in messages:
         counts.update(summed_cuts(topic))
         for message in topic:
-            latest = max(cut.upto for cut in message.cuts)
+            latest = max((cut.upto for cut in message.cuts), default=0)
             upto[message.partition] = max(upto.get(message.partition, 0), latest)
+    joins = [joins_of(topic) for topic in messages]
     [decisions] = read_topic(kafka, f"{prefix}breaker-actions").values()
     dead = read_topic(kafka, f"{prefix}dead-letters")
     return Published(
         prefix=prefix,
         logs=logs,
-        wanted=wanted or expect(logs, book_of(kafka, prefix, trees)),
+        wanted=wanted
+        or expect(
+            logs,
+            book_of(kafka, prefix, trees),
+            joins=lambda scope: joins[crc32(scope.encode()) % len(joins)],
+        ),
+        joins=joins,
         counts=counts,
         counted_upto=upto,
         decisions=[(one.timestamp, DECISION.validate_json(one.value)) for one in decisions],

@@ -62,7 +62,7 @@ class Stage:
     def __enter__(self) -> Self:
         # A broker that was killed is knocked on twice a second, not every half minute.
         patience = {"bootstrap_servers": self.kafka, "reconnect_backoff_max_ms": 500}
-        self._producer = KafkaProducer(**patience, acks="all")
+        self._producer = KafkaProducer(**patience, acks="all", metadata_max_age_ms=500)
         self._consumer = KafkaConsumer(**patience, enable_auto_commit=False)
         decisions = TopicPartition(f"{self.prefix}breaker-actions", 0)
         self._consumer.assign([decisions])
@@ -84,6 +84,7 @@ class Stage:
     def send(self, *values: bytes, partition: int = 0) -> None:
         """Append records to one partition, and wait until they lie there."""
         topic = f"{self.prefix}command-events"
+        self.wait(lambda: partition in self._producer.partitions_for(topic))  # it may be new
         for sent in [self._producer.send(topic, one, partition=partition) for one in values]:
             sent.get(timeout=PATIENCE)
 
@@ -124,9 +125,14 @@ class Stage:
             changed_at=from_ms(now()),
         )
         sent = self._producer.send(
-            f"{self.prefix}rules", record.to_bytes(), key=record.key.encode()
+            f"{self.prefix}rules", record.to_bytes(), key=record.key.encode(), partition=0
         )
         sent.get(timeout=PATIENCE)
+
+    def write(self, topic: str, value: bytes, partition: int = 0) -> None:
+        """Append a record to any topic, as somebody may who should not."""
+        name = f"{self.prefix}{topic}"
+        self._producer.send(name, value, partition=partition).get(timeout=PATIENCE)
 
     def cut_off(self, topic: str) -> None:
         """Append a record that says nothing, and delete all, as too short a retention does."""

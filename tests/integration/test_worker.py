@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Final
 from urllib.request import urlopen
 
+import msgspec
 import pytest
 
 from embedded.kafka import KafkaCluster
 from embedded.ports import choose
-from schemas.tallies import STEP, scope_of
+from schemas.tallies import STEP, Cut, Cuts, scope_of
 from schemas.wire import to_ms
 from streams.exits import EXIT_BROKEN
 from streams.tally import home_of
@@ -114,6 +115,40 @@ def test_a_worker_never_begins_over_what_was_lost(stage: Stage) -> None:
             worker.start()
             assert status(worker) == EXIT_BROKEN
             assert complaint.format(stage.prefix) in worker.said()
+
+
+def test_what_others_write_into_our_topics_stops_nothing(stage: Stage) -> None:
+    """Each such record is named and passed over, while a worker runs and when it starts."""
+    stage.change()
+    topics = ("tallies", "tally-changelog", "judge-changelog")
+    with stage.worker() as worker:
+        stage.fail("a", "b")
+        stage.wait_judged()
+        for topic in topics:
+            stage.write(topic, b'{"what": "is this"}')
+        stage.fail("c", "d")
+        stage.wait_judged()
+        worker.kill()
+        worker.start()
+        stage.fail("e")
+        stage.wait(lambda: bool(stage.actions))
+        for topic in topics:
+            assert f"{stage.prefix}{topic}/0 at offset" in worker.said(all_of_it=True)
+        assert worker.lives == 2
+    [action] = stage.actions.values()
+    assert action.evidence.command_ids == ["c-a", "c-b", "c-c", "c-d", "c-e"]
+
+
+def test_a_cut_that_does_not_fit_ends_a_worker_by_name(stage: Stage) -> None:
+    """It says where, that nothing is judged without what is missing, and where to read on."""
+    with stage.worker() as worker:
+        stage.wait_judged()
+        far = (now() + HOUR) // STEP * STEP
+        stage.write("tallies", msgspec.msgpack.encode(Cuts(0, [Cut(far, far + STEP, 0, [])])))
+        assert status(worker) == EXIT_BROKEN
+        assert f"leaving: {stage.prefix}tallies/0, offsets" in worker.said()
+        assert "When records are lost" in worker.said()
+        assert "Traceback" not in worker.said(all_of_it=True)
 
 
 def test_a_worker_shows_what_it_has_counted(stage: Stage) -> None:

@@ -107,12 +107,14 @@ class Worker:
         self.start()
         return True
 
-    def said(self) -> str:
-        """Return the last that it wrote, for failures."""
+    def said(self, *, all_of_it: bool = False) -> str:
+        """Return the last that it wrote, for failures, or all."""
         home = self.folder / self.name
         files = [home / "output.log", home / "governance.log"]
         return "\n".join(
-            file.read_text(errors="replace")[-2_000:] for file in files if file.exists()
+            file.read_text(errors="replace")[0 if all_of_it else -2_000 :]
+            for file in files
+            if file.exists()
         )
 
 

@@ -9,13 +9,13 @@ stands, so the breaker is walked from one to the next, and its deadlines are wor
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from itertools import pairwise
 
 from schemas.actions import action_id
-from schemas.tallies import EARLINESS, SAMPLES, STEP, Column, SampleClass
+from schemas.tallies import EARLINESS, OVERALL, SAMPLES, STEP, Column, SampleClass
 from tests.oracle.conditions import EVIDENCE, Measured, Sum, holds, readings, terms
 from tests.oracle.counting import Counted, PartitionReport
 from tests.oracle.laws import Book, Law, dimension, length
@@ -54,6 +54,15 @@ class Judged:
     trips: tuple[Trip, ...]
 
 
+Joins = Callable[[str], Mapping[int, int]]
+"""For a scope: the partitions that were added, and from which T (ms) its judge counts each."""
+
+
+def all_from_the_beginning(_scope: str) -> Mapping[int, int]:
+    """Return that no partition was added."""
+    return {}
+
+
 class _Phase(Enum):
     """Where a breaker stands."""
 
@@ -63,29 +72,48 @@ class _Phase(Enum):
     RECOVERING = auto()
 
 
-def judge(reports: Sequence[PartitionReport], book: Book, *, every_step: bool = False) -> Judged:
+def judge(
+    reports: Sequence[PartitionReport],
+    book: Book,
+    *,
+    every_step: bool = False,
+    joins: Joins = all_from_the_beginning,
+) -> Judged:
     """Return every trip up to the frontier of the logs."""
-    firsts = [report.first_cut for report in reports]
-    lasts = [report.last_cut for report in reports]
-    if None in firsts or None in lasts or not reports:
-        return Judged(None, None, ())
-    first = max(moment for moment in firsts if moment is not None)
-    frontier = min(moment for moment in lasts if moment is not None)
     trips: list[Trip] = []
-    for scope, events in _by_scope(reports).items():
-        for name in book.names():
-            walk = _Walk(book, name, scope, events, reports, first, frontier)
+    for scope, events in _by_scope(reports, joins).items():
+        span = span_of(reports, joins(scope))
+        for name in book.names() if span else ():
+            walk = _Walk(book, name, scope, events, reports, *(span or (0, 0)), joins(scope))
             trips.extend(walk.trips(every_step=every_step))
+    first, frontier = span_of(reports, joins(OVERALL)) or (None, None)
     return Judged(first, frontier, tuple(sorted(trips, key=lambda trip: (trip.at, trip.id))))
 
 
-def _by_scope(reports: Iterable[PartitionReport]) -> dict[str, list[Counted]]:
+def span_of(
+    reports: Sequence[PartitionReport], joined: Mapping[int, int]
+) -> tuple[int, int] | None:
+    """Return the first T and the last that a judge can have come to, None if to none.
+
+    A partition that was added has no say in the T before it counts.
+    """
+    firsts = [one.first_cut for one in reports if one.log.partition not in joined]
+    lasts = [one.last_cut for one in reports if one.log.partition not in joined]
+    if not firsts or None in firsts or None in lasts:
+        return None
+    added = [one for one in reports if one.log.partition in joined]
+    lasts += [max(one.last_cut or 0, joined[one.log.partition] - STEP) for one in added]
+    return max(one for one in firsts if one is not None), min(one for one in lasts if one)
+
+
+def _by_scope(reports: Iterable[PartitionReport], joins: Joins) -> dict[str, list[Counted]]:
     """Return the events of each scope in the order in which judges apply them."""
     scopes: dict[str, list[Counted]] = {}
     for report in reports:
         for event in report.counted:
             for scope in event.scopes:
-                scopes.setdefault(scope, []).append(event)
+                step = max(event.step, joins(scope).get(event.partition, 0))
+                scopes.setdefault(scope, []).append(event._replace(step=step))
     for events in scopes.values():
         events.sort(key=lambda event: event[:3])
     return scopes
@@ -185,12 +213,14 @@ class _Walk:
         reports: Sequence[PartitionReport],
         first: int,
         frontier: int,
+        joined: Mapping[int, int],
     ) -> None:
         self.book = book
         self.scope = scope
         self.events = events
         self.steps = [event.step for event in events]
         self.reports = reports
+        self.joined = joined
         self.first, self.frontier = first, frontier
         mine = dimension(scope)
         self.laws = [(law, law.is_judged and law.dimension == mine) for law in book.versions(name)]
@@ -295,10 +325,19 @@ class _Walk:
             window_start=law.window.start(at),
             mark=self.breaker.mark,
             command_ids=self._command_ids(law, at),
-            upto={report.log.partition: _first_at(report, at) for report in self.reports},
+            upto={
+                report.log.partition: _first_at(report, at)
+                for report in self.reports
+                if self._counts(report, at)
+            },
             first_counted=self._first_counted(law, at),
             epoch=self.book.epoch(at),
         )
+
+    def _counts(self, report: PartitionReport, at: int) -> bool:
+        """Return whether anything of a partition was counted, or found empty, by *at*."""
+        begins = report.first_cut
+        return begins is not None and begins < at and self.joined.get(report.log.partition, 0) <= at
 
     def _command_ids(self, law: Law, at: int) -> tuple[str, ...]:
         """Return the newest bad events of the kinds that the condition looks at."""

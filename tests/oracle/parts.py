@@ -43,6 +43,7 @@ class Habits:
     awaits_outputs: bool = True
     commits_ahead: bool = False
     recovers: bool = True
+    widens: bool = False
 
 
 @dataclass(slots=True)
@@ -305,7 +306,8 @@ class JudgePart(Part):
 
     @override
     def fresh(self, pos: int = 0) -> Judge:
-        sources = len(self.world.case.logs)
+        # A worker takes the width that the topic has now; whoever began sooner knew of fewer.
+        sources = self.world.sources
         return self.world.habits.judge(self.number, source_partitions=sources, pos=pos)
 
     @override

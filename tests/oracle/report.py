@@ -14,7 +14,7 @@ from tests.oracle.counting import (
     count_partition,
     published_counts,
 )
-from tests.oracle.judging import Judged, Trip, judge
+from tests.oracle.judging import Joins, Judged, Trip, all_from_the_beginning, judge
 from tests.oracle.laws import Book, Groupings
 from tests.oracle.log import SourceLog
 
@@ -42,6 +42,7 @@ def expect(
     scope_limit: int = SCOPE_LIMIT,
     id_limit: int = ID_LIMIT,
     every_step: bool = False,
+    joins: Joins = all_from_the_beginning,
 ) -> Expected:
     """Return what must come of *logs* under *book*, summed from scratch."""
     grouped = Groupings(book)
@@ -49,7 +50,7 @@ def expect(
         count_partition(log, grouped=grouped, scope_limit=scope_limit, id_limit=id_limit)
         for log in logs
     )
-    return expected_of(reports, judge(reports, book, every_step=every_step))
+    return expected_of(reports, judge(reports, book, every_step=every_step, joins=joins))
 
 
 def expected_of(reports: Sequence[PartitionReport], judged: Judged) -> Expected:

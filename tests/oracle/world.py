@@ -6,7 +6,8 @@
                      changelog                             changelog
 
 A part (`tests.oracle.parts`) has one owner and any number of zombies that have not noticed. The
-topics between them order what arrives, and take it from anybody.
+topics between them order what arrives, and take it from anybody. In some worlds the log is
+widened: its last partitions are counted from some moment on only, and ``tallies`` names them.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from streams.merge import Hole
 from streams.rulebook import Entry
 from tests.oracle.comparing import action_differences, count_differences, summed_cuts
 from tests.oracle.counting import DeadLetter
+from tests.oracle.joining import joins_of
+from tests.oracle.judging import span_of
 from tests.oracle.logs import Case
 from tests.oracle.parts import Habits, JudgePart, Part, TallyPart
 from tests.oracle.report import Expected, expect
@@ -58,8 +61,16 @@ class World:
             for one in case.book.resolutions
         ]
         self.epochs = [(one.autonomy_epoch, one.effective_from) for one in case.book.states]
+        self.begins_with = len(case.logs)
+        if self.habits.widens:
+            self.begins_with = self.random.randint(1, len(case.logs))
+            for home in range(self.tally_partitions):
+                self.announce(home, self.begins_with)
+        self.sources = self.begins_with
+        tallying = [TallyPart(self, number) for number in range(len(case.logs))]
+        self.absent: list[Part] = [*tallying[self.begins_with :]]
         self.parts: list[Part] = [
-            *(TallyPart(self, number) for number in range(len(case.logs))),
+            *tallying[: self.begins_with],
             *(JudgePart(self, number) for number in range(self.tally_partitions)),
         ]
 
@@ -68,7 +79,7 @@ class World:
         if output.topic == "tallies":
             assert output.partition is not None
             cuts = msgspec.msgpack.decode(output.value, type=Cuts)
-            reaches = max(cut.upto for cut in cuts.cuts)
+            reaches = max((cut.upto for cut in cuts.cuts), default=0)
             self.tallies[output.partition].append((reaches, output.value))
         elif output.topic == "breaker-actions":
             self.actions.append(output.value)
@@ -76,10 +87,32 @@ class World:
             assert output.topic == "dead-letters"
             self.dead.append(output)
 
+    def announce(self, home: int, sources: int) -> None:
+        """Name the sources to one judge, as a worker does that starts or finds more of them."""
+        self.tallies[home].append((0, msgspec.msgpack.encode(Cuts(sources - 1, []))))
+
+    def _widen(self) -> None:
+        """Let one more partition be counted; whether it is named first is chance."""
+        self.parts.insert(0, self.absent.pop(0))
+        self.sources += 1
+        for home in range(self.tally_partitions):
+            if self.random.random() < 0.6:
+                self.announce(home, self.random.randint(self.sources, len(self.case.logs)))
+
+    def joins(self, home: int) -> dict[int, int]:
+        """Return which sources were added, and the T from which *home* counts them."""
+        if not self.habits.widens:
+            return {}
+        decode = msgspec.msgpack.Decoder(Cuts).decode
+        return joins_of(decode(value) for _, value in self.tallies[home])
+
     def run(self, steps: int) -> None:
         """Let *steps* things happen, then let whoever is alive finish."""
         accidents = self.random.choice((0.003, 0.02, 0.08))
-        for _ in range(steps):
+        for number in range(steps):
+            if (self.absent and self.random.random() < 2 / steps) or number == steps - 1:
+                while self.absent and (number == steps - 1 or self.random.random() < 0.6):
+                    self._widen()
             part = self.random.choice(self.parts)
             if self.random.random() < accidents:
                 self.random.choice((part.crash, part.crash, part.freeze, part.bury, part.trim))()
@@ -93,7 +126,13 @@ class World:
 
     def differences(self) -> list[str]:
         """Return everything in which the outcome is not what the oracle expects."""
-        wanted = expect(self.case.logs, self.case.book, scope_limit=self.case.scope_limit)
+        homes = [self.joins(home) for home in range(self.tally_partitions)]
+        wanted = expect(
+            self.case.logs,
+            self.case.book,
+            scope_limit=self.case.scope_limit,
+            joins=lambda scope: homes[crc32(scope.encode()) % self.tally_partitions],
+        )
         return [
             *self._count_differences(wanted),
             *self._dead_letter_differences(wanted),
@@ -136,8 +175,10 @@ class World:
         yield from action_differences(actions, wanted.trips, topic="command-events").lines
         for part in self.parts:
             state = part.replicas[-1].state
-            if isinstance(state, Judge) and state.frontier != wanted.judged.frontier:
-                yield f"frontier: got {state.frontier}, wanted {wanted.judged.frontier}"
+            if isinstance(state, Judge):
+                _, frontier = span_of(wanted.partitions, self.joins(part.number)) or (None, None)
+                if state.frontier != frontier:
+                    yield f"frontier: got {state.frontier}, wanted {frontier}"
 
 
 def outcome(case: Case, seed: int, habits: Habits | None = None, *, steps: int = 600) -> list[str]:

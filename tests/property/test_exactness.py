@@ -26,6 +26,7 @@ from tests.oracle.world import outcome
 
 CHUNK = 20
 ALWAYS = 240
+WIDENED = 160
 CHAOS = 5_000
 PLANTED = 60
 """Among so many logs each planted fault must show; most show among the first three."""
@@ -44,6 +45,13 @@ def _failures(seeds: Iterable[int], habits: Habits | None = None) -> list[str]:
 def test_hostile_logs_come_out_exactly(first: int) -> None:
     """Crashes, zombies and lost places change no count, no dead letter, no id, no evidence."""
     failures = _failures(range(first, first + CHUNK))
+    assert not failures, "\n".join(failures)
+
+
+@pytest.mark.parametrize("first", range(0, WIDENED, CHUNK))
+def test_a_log_that_is_widened_comes_out_exactly(first: int) -> None:
+    """Partitions added at any moment count from one T on, the same for whoever reads the log."""
+    failures = _failures(range(first, first + CHUNK), Habits(widens=True))
     assert not failures, "\n".join(failures)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from embedded.exits import HOPELESS, Exit, exit_of
-from embedded.provision import check_widths, wanted_topics
+from embedded.provision import wanted_topics
 from embedded.sending import key_of_bytes
 from embedded.signals import ENDING, interrupted
 from embedded.up import check_files, check_logs
@@ -75,15 +75,6 @@ def test_topics_are_as_wide_as_the_settings_ask() -> None:
     assert width["tallies"] == width["judge-changelog"] == 2
     assert [topic.name for topic in wide] == [topic.name for topic in TOPICS]
     assert width["breaker-actions"] == 1
-
-
-def test_a_changelog_of_another_width_is_refused() -> None:
-    """Someone who widened command-events alone is told which topic to widen, and how."""
-    settings = Settings()
-    found = {settings.topic(topic.name): topic.partitions for topic in TOPICS}
-    check_widths(settings, found)
-    with pytest.raises(BadSetting, match=r"governance\.tally-changelog.*--partitions 16"):
-        check_widths(settings, found | {"governance.command-events": 16})
 
 
 @pytest.mark.parametrize(

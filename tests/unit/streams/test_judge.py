@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.tallies import STEP, Column
-from streams.batch import Gap
+from streams.batch import Batch, Gap
 from streams.merge import Hole
 from tests.unit.streams.facts import (
     DAY,
@@ -18,6 +18,7 @@ from tests.unit.streams.facts import (
     NOON,
     SECOND,
     actions,
+    batch,
     cut,
     entry,
     row,
@@ -254,3 +255,70 @@ def test_no_moment_is_judged_before_its_rules_are_known() -> None:
     state.trust(FIRST + 5 * STEP)
     assert trips(state.advance()) == [STEP]
     assert (state.at, state.seen) == (FIRST + 5 * STEP, FIRST + SECOND)
+
+
+# ------------------------------------------------------------------- partitions that are added
+
+
+def named(sources: int, *, start: int) -> Batch:
+    """Return the message that says that there are so many source partitions."""
+    return tallies((sources - 1, []), start=start)
+
+
+def test_a_partition_that_is_named_is_waited_for_from_the_next_moment_on() -> None:
+    """What could be judged before is judged without it, whenever it is looked at."""
+    state = judge(entry(**ERRORS))
+    see(state, cut(FIRST - STEP, upto=FIRST), cut(FIRST))
+    state.fold(named(2, start=state.pos))
+    assert see(state, failing(FIRST + STEP), cut(FIRST + 2 * STEP)) == []
+    assert state.frontier == FIRST + STEP
+    assert trips(see(state, cut(FIRST + STEP, upto=FIRST + SECOND), source=1)) == [2 * STEP]
+
+
+def test_what_a_new_partition_held_before_counts_at_that_moment() -> None:
+    """Its events are in their panes, and no moment that was judged without them is judged again."""
+    state = judge(entry(**ERRORS))
+    see(state, cut(FIRST - STEP, upto=FIRST), cut(FIRST, upto=FIRST + SECOND))
+    state.fold(named(2, start=state.pos))
+    see(state, cut(FIRST + SECOND, upto=FIRST + 2 * SECOND))
+    found = see(state, failing(FIRST), cut(FIRST + STEP, upto=FIRST + 2 * SECOND), source=1)
+    assert trips(found) == [SECOND + STEP]
+
+
+def test_a_partition_joins_where_it_is_named_however_far_a_judge_has_come() -> None:
+    """One that lags, as it may not yet know of newer rules, decides as one that does not."""
+    outcomes = []
+    for lags in (False, True):
+        state = judge(entry(**ERRORS))
+        state.trust(FIRST + (STEP if lags else 10 * SECOND))
+        see(state, cut(FIRST - STEP, upto=FIRST), cut(FIRST, upto=FIRST + SECOND))
+        state.fold(named(2, start=state.pos))
+        found = see(state, failing(FIRST), cut(FIRST + STEP, upto=FIRST + 3 * SECOND), source=1)
+        state.trust(FIRST + 10 * SECOND)
+        found += state.advance() + see(state, cut(FIRST + SECOND, upto=FIRST + 2 * SECOND))
+        outcomes.append(trips(found))
+    assert outcomes == [[SECOND + STEP]] * 2
+
+
+def test_a_judge_that_begins_waits_for_those_that_the_log_names_first() -> None:
+    """Not for those that the topic has by now: whoever began sooner knew of fewer."""
+    state = judge(entry(**ERRORS), sources=2)
+    state.fold(named(1, start=0))
+    see(state, cut(FIRST - STEP, upto=FIRST))
+    assert trips(see(state, failing(FIRST))) == [STEP]
+
+
+# ------------------------------------------------------------------------ what is none of ours
+
+
+@pytest.mark.parametrize("junk", [b"junk", b"{}", b"\x92\xff\x90", b"\x92\xce\xff\xff\xff\xff\x90"])
+def test_a_record_that_no_worker_wrote_changes_nothing(junk: bytes) -> None:
+    """Whatever else is in the batch is judged, and the record is named."""
+    state = judge(entry(**ERRORS))
+    see(state, cut(FIRST - STEP, upto=FIRST))
+    start = state.pos
+    state.fold(batch([junk], times=NOON, start=start))
+    assert trips(see(state, failing(FIRST))) == [STEP]
+    [(offset, said)] = state.unreadable
+    assert offset == start
+    assert said

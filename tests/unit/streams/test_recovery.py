@@ -8,12 +8,14 @@ from typing import Final
 import msgspec
 import pytest
 
+from schemas.settings import Settings
 from schemas.tallies import ID_MEMORY
 from streams.checkpoint import Lost
 from streams.deltas import decode_tally, encode
-from streams.recovery import Reader, Recovery, Span
+from streams.judge import Judge
+from streams.recovery import Reader, Recovery, Span, stored_homes
 from streams.tally import Tally
-from tests.unit.streams.facts import NOON, batch, command
+from tests.unit.streams.facts import NOON, batch, command, cut, tallies
 
 CHANGELOG: Final = "t.tally-changelog"
 
@@ -21,14 +23,17 @@ CHANGELOG: Final = "t.tally-changelog"
 class Topic(Reader):
     """A changelog in memory; each partition is its records from some first offset on."""
 
-    def __init__(self, partitions: Mapping[int, list[bytes]], first: int = 0) -> None:
+    def __init__(
+        self, partitions: Mapping[int, list[bytes]], first: int = 0, name: str = CHANGELOG
+    ) -> None:
+        self.name = name
         self.partitions = dict(partitions)
         self.first = first
         self.reads: list[tuple[int, Span]] = []
 
     async def spans(self, topic: str, partitions: list[int]) -> dict[int, Span]:
         """Return the offsets that each partition holds now."""
-        assert topic == CHANGELOG
+        assert topic == self.name
         held = {partition: self.partitions.get(partition, []) for partition in partitions}
         return {p: (self.first, self.first + len(records)) for p, records in held.items()}
 
@@ -150,3 +155,44 @@ async def test_partitions_are_rebuilt_side_by_side() -> None:
     _, changelog = life(4)
     states = await recovery(Topic({0: changelog, 1: changelog[:2]})).states({0: 0, 1: 0, 2: 9}, {0})
     assert {partition: state.pos for partition, state in states.items()} == {0: 4, 1: 2, 2: 9}
+
+
+@pytest.mark.parametrize("place", [1, 2, 3])
+async def test_what_is_no_record_of_ours_changes_nothing(place: int) -> None:
+    """Wherever it lies, the state is that of our own records, and it is named."""
+    state, changelog = life(3)
+    topic = Topic({0: [*changelog[:place], b'{"no": "delta"}', *changelog[place:]]})
+    found = recovery(topic)
+    [joined] = (await found.states({0: 0}, {0})).values()
+    assert (joined.pos, joined.clock) == (state.pos, state.clock)
+    assert list(found.unreadable[0]) == [place]
+
+
+async def test_a_changelog_without_a_record_of_ours_holds_nothing() -> None:
+    """A new partition begins at its first record; one that is committed has lost its state."""
+    topic = Topic({0: [b"", b"garbage"]})
+    assert (await recovery(topic).states({0: 17}, set()))[0].pos == 17
+    with pytest.raises(Lost, match=r"t\.tally-changelog/0 holds nothing although"):
+        await recovery(topic).states({0: 17}, {0})
+
+
+async def test_a_damaged_record_that_is_needed_is_named() -> None:
+    """What comes after it does not join, and nobody guesses."""
+    _, changelog = life(3)
+    changelog[1] = b"damaged"
+    with pytest.raises(Lost, match="those at offsets 1 cannot be read"):
+        await recovery(Topic({0: changelog})).states({0: 0}, {0})
+
+
+@pytest.mark.parametrize("junk", [[], [b"junk"], [b"junk", b""]])
+async def test_over_how_many_judges_scopes_are_shared_out_is_stored(junk: list[bytes]) -> None:
+    """The last record of ours says it; without one nobody has said."""
+    state = Judge(0, source_partitions=1, homes=3)
+    state.fold(tallies((0, [cut(NOON), cut(NOON + 100)])))
+    delta = state.delta()
+    assert delta is not None
+    settings = Settings(_env_file=None, topic_prefix="t.")
+    changelog = "t.judge-changelog"
+    told = await stored_homes(Topic({0: [encode(delta), *junk]}, name=changelog), settings)
+    assert told == 3
+    assert await stored_homes(Topic({0: junk}, name=changelog), settings) is None
