@@ -17,6 +17,7 @@ from schemas.interfaces import interface_of
 from schemas.places import make_folder
 from schemas.settings import Settings
 from streams.app import StreamApp
+from streams.claim import Claim, claim
 from streams.duties import rules_in_force
 from streams.exposition import serve
 from streams.judge import Judge
@@ -73,16 +74,23 @@ def run(settings: Settings, bootstrap_servers: str) -> None:
     """Run a worker until SIGTERM or SIGINT; it flushes before it ends.
 
     Raises:
-        BadSetting: its own port is taken, this machine has no such interface, or the data folder
-            cannot be made.
+        BadSetting: another worker that lives has our id, its own port is taken, this machine has no
+            such interface, or the data folder cannot be made.
+        Unavailable: Kafka does not answer.
     """
+    make_folder("GOVERNANCE_DATA_DIR", settings.data_dir / "workers")
+    with claim(settings, bootstrap_servers) as held:
+        _run(settings, bootstrap_servers, held)
+
+
+def _run(settings: Settings, bootstrap_servers: str, held: Claim) -> None:
+    """Run a worker that holds its id."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     # A batch makes thousands of objects and no cycles, and millions of ids are kept: looking
     # through all of them is worth it once in tens of millions of new objects, not more often.
     gc.set_threshold(50_000, 50, 10)
-    make_folder("GOVERNANCE_DATA_DIR", settings.data_dir / "workers")
-    app = StreamApp(settings, bootstrap_servers)
+    app = StreamApp(settings, bootstrap_servers, check_claim=held.check)
     host, port = settings.worker_host, settings.worker_metrics_port
     with interface_of("GOVERNANCE_WORKER_HOST", "GOVERNANCE_WORKER_METRICS_PORT", host, port):
         server = serve(
