@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +20,8 @@ from streams.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from streams.app import StreamApp
+
+log = logging.getLogger(__name__)
 
 TICK_EVERY: Final = 0.025
 """Seconds between two looks at which partitions are quiet."""
@@ -80,6 +83,9 @@ async def follow_partitions_for_ever(app: StreamApp) -> None:
         await asyncio.sleep(LOOK_EVERY)
         with contextlib.suppress(KafkaError):  # whoever needs an answer says that none comes
             await app.partitions.follow()
+            if await app.partitions.leaves_some_out():
+                log.info("joining the group anew, so that the new partitions are shared out")
+                app.consumer.join_anew()
 
 
 def show(app: StreamApp) -> None:

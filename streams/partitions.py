@@ -17,6 +17,7 @@ from typing import Final
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
+from aiokafka.coordinator.protocol import ConsumerProtocol
 from aiokafka.errors import KafkaError
 
 from schemas.settings import Settings
@@ -83,6 +84,7 @@ class Partitions:
         self._records = records
         self._settings = settings
         self._servers = servers
+        self._shared_out = 0
 
     async def begin(self, reader: Reader) -> None:
         """Look for the first time, and name the sources before anything is counted.
@@ -121,6 +123,33 @@ class Partitions:
             if unused not in told:
                 log.warning("%s", unused)
         self.widths = now  # at last: what fails before is done again
+
+    async def leaves_some_out(self) -> bool:
+        """Return whether the group has agreed on who reads what, and nobody reads some partition.
+
+        A static member that starts again is given what it had, and the group goes on as it was:
+        then nobody looks for partitions that were added meanwhile.
+
+        Raises:
+            KafkaError: Kafka does not answer.
+        """
+        if self._shared_out >= self.widths.events:
+            return False
+        [answer] = await self._cluster.describe_consumer_groups([self._settings.worker_group])
+        [group] = answer.to_object()["groups"]
+        if group["state"] != "Stable":
+            return False
+        name = self._name(COMMAND_EVENTS)
+        read = {
+            tp.partition
+            for member in group["members"]
+            for tp in ConsumerProtocol.ASSIGNMENT.decode(member["member_assignment"]).partitions()
+            if tp.topic == name
+        }
+        if read >= set(range(self.widths.events)):
+            self._shared_out = self.widths.events
+            return False
+        return True
 
     async def make_room(self, mine: Iterable[int]) -> None:
         """Return once the states of the source partitions *mine* can be written.

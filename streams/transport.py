@@ -72,6 +72,13 @@ class Consumer(driver.Consumer):
         self._acked_index[tp].clear()
         return self.durable.get(tp)
 
+    def join_anew(self) -> None:
+        """Have the group shared out again; only its leader's asking does that, and it may be us."""
+        thread = self._thread
+        if thread._consumer is not None:
+            coordinator = thread._consumer._coordinator
+            thread.thread_loop.call_soon_threadsafe(coordinator.request_rejoin)
+
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Do nothing: each batch looks like a gap to Faust, and merging those is quadratic."""
 

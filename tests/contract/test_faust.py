@@ -6,6 +6,7 @@ before anything else: a transport that is called differently loses events withou
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 from faust.app.base import App
 from faust.tables.recovery import Recovery
 from faust.transport import consumer as faust_consumer
@@ -206,6 +208,7 @@ async def test_the_end_of_a_partition_that_was_taken_away_is_unknown(app: Stream
         ("broker_session_timeout", 10),
         ("consumer_group_instance_id", "w-0"),
         ("consumer_auto_offset_reset", "earliest"),
+        ("consumer_metadata_max_age_ms", 2_000),
         ("worker_redirect_stdouts", False),
     ],
 )
@@ -227,3 +230,17 @@ def test_the_session_may_not_outlast_a_request(tmp_path: Path, seconds: int) -> 
 def test_every_log_level_is_one_that_faust_knows(level: str) -> None:
     """The levels that our setting allows start a worker."""
     assert level_number(level) == logging.getLevelNamesMapping()[level.upper()]
+
+
+async def test_a_consumer_can_have_the_group_shared_out_anew(consumer: Any) -> None:
+    """It asks aiokafka's coordinator to join again, in the thread in which that lives."""
+    consumer.join_anew()  # before there is a client, there is nothing to share out
+    asked: list[str] = []
+    coordinator = SimpleNamespace(request_rejoin=lambda: asked.append("rejoin"))
+    consumer._thread._consumer = SimpleNamespace(_coordinator=coordinator)
+    consumer.join_anew()
+    loop = consumer._thread.thread_loop
+    await asyncio.to_thread(loop.run_until_complete, asyncio.sleep(0))
+    assert asked == ["rejoin"]
+    assert not inspect.iscoroutinefunction(GroupCoordinator.request_rejoin)
+    assert driver.AIOKafkaConsumerThread._consumer is None

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
+from aiokafka.coordinator.protocol import ConsumerProtocol
 from aiokafka.errors import TopicAuthorizationFailedError
 
 from schemas.settings import Settings
@@ -27,6 +29,9 @@ class Kafka:
         self.refuses = False
         self.somebody_else_widens = False
         self.named: list[tuple[int, int]] = []
+        self.state = "Stable"
+        self.members: list[list[int]] = [[0, 2], [1, 3]]
+        self.asked = 0
 
     @property
     def client(self) -> Kafka:
@@ -56,6 +61,21 @@ class Kafka:
     async def partitions_for(self, topic: str) -> set[int]:
         """Return what the producer knows."""
         return set(range(self.widths[topic.removeprefix("t.")]))
+
+    async def describe_consumer_groups(self, groups: list[str]) -> list[Any]:
+        """Return who reads what."""
+        assert groups == ["governance"]
+        self.asked += 1
+        members = [
+            {
+                "member_assignment": ConsumerProtocol.ASSIGNMENT(
+                    0, [("t.command-events", mine), ("t.tallies", [9])], b""
+                ).encode()
+            }
+            for mine in self.members
+        ]
+        answer = {"groups": [{"state": self.state, "members": members}]}
+        return [SimpleNamespace(to_object=lambda: answer)]
 
     async def force_metadata_update(self) -> None:
         """Know it already."""
@@ -148,6 +168,22 @@ async def test_a_place_is_there_before_a_state_is_recovered() -> None:
     kafka.widths["command-events"] = 6
     await partitions.make_room([0, 5])
     assert kafka.widths["tally-changelog"] == 6
+
+
+async def test_partitions_that_nobody_reads_are_noticed() -> None:
+    """As when all began again as static members: each was given what it had before."""
+    kafka = Kafka()
+    partitions = await begun(kafka)
+    assert not await partitions.leaves_some_out()
+    assert not await partitions.leaves_some_out()
+    assert kafka.asked == 1
+    kafka.widths["command-events"] = 6
+    await partitions.follow()
+    assert await partitions.leaves_some_out()
+    kafka.state = "PreparingRebalance"
+    assert not await partitions.leaves_some_out()
+    kafka.state, kafka.members = "Stable", [[0, 1, 2], [3, 4, 5]]
+    assert not await partitions.leaves_some_out()
 
 
 async def test_topics_that_were_made_anew_with_less_are_no_place_to_go_on(
