@@ -118,6 +118,7 @@ class StreamApp(faust.App):
         self.metrics = WorkerMetrics(settings.metrics_prefix)
         self.stats = TallyStats()
         self.durable: dict[TP, int] = {}
+        self.begun: dict[tuple[str, int], int] = {}
         self.sides: tuple[Side[Any], ...] = ()
         # A decision takes effect a lead after it was made; half of that is for its way to Kafka.
         self.hearing = Hearing(settings.control_lead_milliseconds // 2)
@@ -209,10 +210,15 @@ class StreamApp(faust.App):
             duties.flush_for_ever(self, self.judging),
             duties.tick_for_ever(self),
             duties.watch_for_ever(self),
+            duties.begin_for_ever(self),
             duties.follow_partitions_for_ever(self),
             self.control.follow(self.tell, before=self._noted, after=self._confirm),
         ):
             self._duties.append(asyncio.ensure_future(self.or_leave(duty)))
+
+    async def read_again(self, topic: Topic, partition: int, offset: int) -> None:
+        """Have *partition* of a source read again from *offset*."""
+        await _Source(self, topic).seek(partition, offset)
 
     async def tick(self, topic: str, partition: int) -> None:
         """Append an empty record to *partition*, without waiting for the broker."""
@@ -370,6 +376,11 @@ class StreamApp(faust.App):
         self.hearing.is_held = bool(self.lacking)
         if self.hearing.is_held:
             log.error("rules are gone from the topic, and waited for: %s", sorted(self.lacking))
+        self.begun = {
+            (side.source.name, partition): part.state.pos
+            for side in self.sides
+            for partition, part in side.checkpoints.parts.items()
+        }
         log.info("recovered in %.2f s", time.monotonic() - began)
 
     def _assigned(self, topic: Topic) -> list[int]:

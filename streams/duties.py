@@ -28,6 +28,9 @@ TICK_EVERY: Final = 0.025
 
 WATCH_EVERY: Final = 1.0
 
+BEGIN_WITHIN: Final = 2.0
+"""Seconds after which a partition with records must have begun."""
+
 
 async def flush_for_ever(app: StreamApp, side: Side[Any]) -> None:
     """Flush every so often, and sooner when much has been folded."""
@@ -75,6 +78,27 @@ async def watch_for_ever(app: StreamApp) -> None:
 def rules_in_force(judges: Iterable[Judge]) -> int:
     """Return how many rules the judge that knows the fewest judges by; 0 without judges."""
     return min((judge.rules for judge in judges), default=0)
+
+
+async def begin_for_ever(app: StreamApp) -> None:
+    """Have partitions read whose first records Faust threw away during a rebalance.
+
+    It seeks where something is committed; where nothing is, as in a new partition, no later record
+    may come to show the gap, since a partition with unread records is not ticked either.
+    """
+    while True:
+        await asyncio.sleep(BEGIN_WITHIN)
+        if app.hearing.is_held:
+            continue  # nothing is taken before the rules are known again
+        for (name, partition), pos in list(app.begun.items()):
+            side = next(side for side in app.sides if side.source.name == name)
+            part = side.checkpoints.parts.get(partition)
+            end = app.end_of(app.settings.topic(name), partition)
+            if part is None or part.state.pos != pos:
+                app.begun.pop((name, partition), None)
+            elif end is not None and end > pos:
+                log.info("%s/%d does not begin: reading it again from %d", name, partition, pos)
+                await app.read_again(side.source, partition, pos)
 
 
 async def follow_partitions_for_ever(app: StreamApp) -> None:
