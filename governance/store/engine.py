@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -14,7 +16,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from schemas.errors import BadSetting
+from schemas.errors import BadSetting, Unavailable
 from schemas.places import place_of
 
 BUSY: Final = timedelta(seconds=5)
@@ -28,6 +30,18 @@ WRITER: Final = 0x676F7665
 
 WRITING: Final = "governance_writing"
 """The execution option of a connection whose next transaction writes."""
+
+AT_ONCE: Final = "governance_at_once"
+"""The execution option of one that fails rather than wait for another writer."""
+
+ABANDONED: Final = timedelta(seconds=4)
+"""How long a writer of ours may do nothing within a transaction before PostgreSQL ends it.
+
+So a process that was stopped, or whose machine is gone, holds nobody up for longer.
+"""
+
+HELD: Final = "another process is writing"
+"""What is said when the write lock is not to be had at once."""
 
 
 class Place(Protocol):
@@ -118,17 +132,45 @@ def _set_up_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     """Take the write lock at once when writing: a read that turns into a write cannot wait."""
-    writing = _is_writing(connection)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+    if not _is(connection, WRITING):
+        connection.exec_driver_sql("BEGIN")
+    elif _is(connection, AT_ONCE):
+        with not_waiting(connection.connection.dbapi_connection):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+@contextmanager
+def not_waiting(driver: Any) -> Iterator[None]:
+    """Let SQLite's *driver* fail at once, within the block, where another process is in the way."""
+    patience = driver.execute("PRAGMA busy_timeout").fetchone()[0]
+    driver.execute("PRAGMA busy_timeout = 0")
+    try:
+        yield
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {patience}")
 
 
 def _begin_postgres(connection: Connection) -> None:
-    """Be the one writer until the end of the transaction, so that the audit chain is a chain."""
-    if _is_writing(connection):
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER})")
+    """Be the one writer until the end of the transaction, so that the audit chain is a chain.
+
+    Raises:
+        Unavailable: another one is, and it is not to be waited for.
+    """
+    if not _is(connection, WRITING):
+        return
+    limit = f"{ABANDONED // timedelta(milliseconds=1)}ms"
+    lock = "pg_try_advisory_xact_lock" if _is(connection, AT_ONCE) else "pg_advisory_xact_lock"
+    said = connection.exec_driver_sql(
+        f"SELECT set_config('idle_in_transaction_session_timeout', '{limit}', true),"
+        f" {lock}({WRITER})"
+    )
+    if said.one()[1] is False:
+        raise Unavailable("database", HELD)
 
 
-def _is_writing(connection: Connection) -> bool:
-    """Whether the transaction that begins was announced as a writing one."""
+def _is(connection: Connection, announced: str) -> bool:
+    """Whether the transaction that begins was announced as such a one."""
     options: dict[str, Any] = dict(connection.get_execution_options())
-    return bool(options.get(WRITING, False))
+    return bool(options.get(announced, False))

@@ -23,6 +23,8 @@ from typing import Any, Final, Self
 
 from sqlalchemy import Connection
 
+from governance.store.engine import not_waiting
+
 log = logging.getLogger(__name__)
 
 LIMIT: Final = 4 * 2**20
@@ -37,6 +39,9 @@ MAGIC: Final = 0x377F0682
 """With the lowest bit set where checksums read words as big-endian."""
 
 Sums = tuple[int, int]
+
+_INDEXES: Final[dict[tuple[int, int], int]] = {}
+"""The descriptors of the logs' indexes that were ever read, by device and inode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,11 @@ class Extent:
 def log_of(database: Path) -> Path:
     """Return where the log of *database* is, if there is one."""
     return database.with_name(f"{database.name}-wal")
+
+
+def index_of(database: Path) -> Path:
+    """Return where the index of that log is, while somebody has *database* open."""
+    return database.with_name(f"{database.name}-shm")
 
 
 def marker_of(database: Path) -> Path:
@@ -110,12 +120,8 @@ def _emptied(driver: Any) -> bool:
 
     The driver is asked directly: SQLAlchemy would begin a transaction first.
     """
-    patience = driver.execute("PRAGMA busy_timeout").fetchone()[0]
-    driver.execute("PRAGMA busy_timeout = 0")
-    try:
+    with not_waiting(driver):
         return bool(driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0)
-    finally:
-        driver.execute(f"PRAGMA busy_timeout = {patience}")
 
 
 def _mark(marker: Path, extent: Extent) -> None:
@@ -133,9 +139,21 @@ def _length(database: Path) -> Extent:
     """
     with log_of(database).open("rb") as file:
         header = HEADER.unpack(file.read(HEADER.size))
-    with database.with_name(f"{database.name}-shm").open("rb") as file:
-        frames = INDEX.unpack(file.read(INDEX.size))[-1]
-    return Extent((header[4], header[5]), frames)
+    index = os.pread(_kept_open(index_of(database)), INDEX.size, 0)
+    return Extent((header[4], header[5]), INDEX.unpack(index)[-1])
+
+
+def _kept_open(index: Path) -> int:
+    """Return a descriptor of *index* that is never closed.
+
+    To close one would give up every lock that SQLite holds on that file for this process: POSIX
+    has it so. Another process would then take itself for the first, and cut the index off.
+    """
+    found = index.stat()
+    key = (found.st_dev, found.st_ino)
+    if key not in _INDEXES:
+        _INDEXES[key] = os.open(index, os.O_RDONLY)
+    return _INDEXES[key]
 
 
 def _read(content: bytes) -> tuple[Extent, bool]:
