@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 from api.readiness_metrics import readiness_metrics
 from api.trips import TripCounts
 from governance import handlers
+from governance.health import Role
 from governance.metrics import Rates
 from governance.service import StateService
 from schemas.errors import Unavailable
@@ -64,6 +65,7 @@ class GovernanceMetrics(Collector):
         """Gather all metrics; takes a few milliseconds of the database's time."""
         yield from self._counted()
         yield from self._stream()
+        yield from self._leadership()
         writable = self._gauge("database_writable", "0 while the database is locked, full or away.")
         writable.add_metric([], int(self._service.store.trouble is None))
         yield writable
@@ -135,6 +137,18 @@ class GovernanceMetrics(Collector):
             signals = self._counter(name, "How often a safety system reported it.")
             signals.add_metric([], counts[column])
             yield signals
+
+    def _leadership(self) -> Iterator[Metric]:
+        """Yield which of the services on one database this is."""
+        standing = self._service.standing()
+        active = self._gauge("service_active", "1 for the active service, 0 for a standby.")
+        active.add_metric([], int(standing.role is Role.ACTIVE))
+        fencing = self._gauge("service_fencing_number", "Grows with each take-over.")
+        if standing.fencing is not None:
+            fencing.add_metric([], standing.fencing)
+        taken = self._counter("service_takeovers", "How often this process became active.")
+        taken.add_metric([], self._service.election.terms)
+        yield from (active, fencing, taken)
 
     def _stream(self) -> Iterator[Metric]:
         """Yield how far behind the judges and this service are."""

@@ -22,6 +22,7 @@ from schemas.errors import (
     Refused,
     RuleError,
     StaleEpoch,
+    Standby,
     Unavailable,
 )
 from schemas.wire import Wire
@@ -196,6 +197,12 @@ KINDS: Final[dict[str, Kind]] = {
         "told to Kafka where that is still possible, and holds after the next start; ask for it "
         "again then.",
     ),
+    "standby": Kind(
+        503,
+        "This service is a standby",
+        "Ask the one that `active` names, or repeat the request after `Retry-After` seconds: a "
+        "standby takes over within ten. It reads, and it lowers autonomy, at any time.",
+    ),
     "unavailable": Kind(
         503, "A part does not answer", "Repeat the request after `Retry-After` seconds."
     ),
@@ -234,6 +241,7 @@ class Problem(Wire):
     seen_epoch: int | None = None
     autonomy_epoch: int | None = None
     part: str | None = None
+    active: str | None = None
     request_id: str | None = None
 
 
@@ -289,6 +297,8 @@ def _values_of(error: GovernanceError) -> dict[str, Any]:
             return {"allowed_when": error.allowed_when}
         case NotFound():
             return {"near": error.near}
+        case Standby():
+            return {"part": error.part, "active": error.active}
         case Unavailable():
             return {"part": error.part}
     return {}

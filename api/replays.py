@@ -64,6 +64,10 @@ class Replays:
             return insist(lambda: handlers.begin_request(self._desk, asked, lowers=True))
         return handlers.begin_request(self._desk, asked)
 
+    def _finish(self, asked: Asked, answer: Answer, path: str) -> None:
+        """Keep an answer."""
+        handlers.finish_request(self._desk, asked, answer, lowers=path in LOWERING)
+
     async def _work(self, asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the route answer, keep the answer, then send it.
 
@@ -80,7 +84,7 @@ class Replays:
             answer = _answer(said)
         finally:
             try:
-                await run_in_threadpool(handlers.finish_request, self._desk, asked, answer)
+                await run_in_threadpool(self._finish, asked, answer, scope["path"])
             except Unavailable:
                 log.warning("an answer could not be kept under its key", path=scope["path"])
         for message in said:

@@ -177,8 +177,13 @@ def pid_file(path: Path) -> Iterator[None]:
             file.write(f"{os.getpid()}\n")
         yield
     finally:
-        if path.is_file():  # and not /dev/null, which is everybody's
+        if path.is_file() and _is_ours(path):  # and not /dev/null, which is everybody's
             path.unlink(missing_ok=True)
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether *path* still names this process: a second one of this folder may have written it."""
+    return path.read_text("utf-8").strip() == str(os.getpid())
 
 
 def _set_aside() -> None:

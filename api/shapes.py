@@ -12,7 +12,7 @@ from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, field
 
 from governance.checklist import ChecklistEntry
 from governance.events import Finding
-from governance.health import Check, Health
+from governance.health import Check, Health, Role
 from governance.readiness import THRESHOLD, Assessment, Band
 from governance.rulebook import RuleEntry
 from schemas.governance import GovernanceState, Phase
@@ -30,6 +30,10 @@ Name = Annotated[
 ]
 
 
+Fencing = Field(None, description="The number of the last take-over; it only grows.")
+Active = Field(None, description="Where the active service answers, if one is known.")
+
+
 class Strict(Wire):
     """The base of what people send: a field that nobody knows is refused, not lost."""
 
@@ -45,6 +49,9 @@ class HealthReport(Wire):
     uptime: float = Field(description="Seconds since the start.")
     version: str
     reasons: list[str]
+    role: Role
+    fencing: int | None = Fencing
+    active: str | None = Active
 
 
 class Readiness(Wire):
@@ -54,6 +61,9 @@ class Readiness(Wire):
     timestamp: Moment
     uptime: float = Field(description="Seconds since the start.")
     checks: dict[str, Check]
+    role: Role
+    fencing: int | None = Fencing
+    active: str | None = Active
 
 
 class CatalogEntry(Wire):

@@ -17,6 +17,7 @@ def health_report(service: StateService, started: float) -> HealthReport:
     """Return how the whole is; *started* is a moment of the monotonic clock."""
     checks = service.health()
     return HealthReport(
+        **service.standing().model_dump(),
         status=worst(list(checks.values())),
         timestamp=service.desk.clock(),
         uptime=_uptime(started),
@@ -33,6 +34,7 @@ def readiness(service: StateService, started: float) -> Readiness:
     """Return how each part is; *started* is a moment of the monotonic clock."""
     checks = service.health()
     return Readiness(
+        **service.standing().model_dump(),
         status=worst(list(checks.values())),
         timestamp=service.desk.clock(),
         uptime=_uptime(started),

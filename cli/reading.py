@@ -23,7 +23,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def state(url: Url = None, as_json: AsJson = False) -> None:
-    """Show the phase, what may run unasked, what is paused, and the autonomy epoch."""
+    """Show the phase, what may run unasked, what is paused, the epoch, and who says so."""
     found = _read(url, "/api/governance/state")
     if as_json:
         print_json(found)
@@ -33,6 +33,7 @@ def state(url: Url = None, as_json: AsJson = False) -> None:
         ("whitelist", ", ".join(found["commandWhitelist"]) or "none"),
         ("paused", ", ".join(found["pausedCommandTypes"]) or "none"),
         ("epoch", found["autonomyEpoch"]),
+        ("service", _standing(url)),
     ):
         typer.echo(printable(f"{name:<10} {value}"))
 
@@ -104,6 +105,13 @@ def acts(url: Url = None, as_json: AsJson = False) -> None:
     if rows:
         hint = "another person signs: POST /api/governance/joint-acts/ID/countersign"
         typer.echo(f"{hint}, or the same request again", err=True)
+
+
+def _standing(url: str | None) -> str:
+    """Return whether the service that answers is the active one, and which one is."""
+    from embedded.probe import answer, standing
+
+    return standing(answer(f"{api_of(load_settings(), url)}/health"))
 
 
 def _read(url: str | None, path: str) -> Any:

@@ -67,6 +67,19 @@ def is_served_by(pid: int | None, pid_file: Path) -> bool:
         return False
 
 
+def standing(health: dict[str, Any] | None) -> str:
+    """Return in words whether the API whose ``/health`` this is is the active one.
+
+    >>> standing({"role": "standby", "active": "http://other:4007"})
+    'standby: http://other:4007 is the active one'
+    """
+    said = health or {}
+    if said.get("role") != "standby":
+        return str(said.get("role", "not known"))
+    active = said.get("active")
+    return f"standby: {f'{active} is' if active else 'nobody is'} the active one"
+
+
 def answer(address: str) -> dict[str, Any] | None:
     """Return the JSON object at *address*, also of a 503; None when nothing answers."""
     try:

@@ -26,7 +26,7 @@ from embedded.child import Child
 from embedded.exits import HOPELESS
 from embedded.kafka import KafkaCluster
 from embedded.narrator import Narrator, sentence
-from embedded.probe import answer, api_address, asked_address, is_served_by
+from embedded.probe import answer, api_address, asked_address, is_served_by, standing
 from embedded.provision import provision
 from embedded.runfile import RunFile, Running
 from embedded.scenarios import Scenario
@@ -113,8 +113,10 @@ class Up:
         api = self._add("api", ["api", "--assume-topics"], servers)
         worker = self._add("worker", ["worker", "--assume-topics"], servers)
         with self._screen.step("API", "opening the database") as step:
-            self._wait(api, "/health", lambda found: self._is_ours(api, found), step.progress)
-            step.outcome = self.address
+            health = self._wait(
+                api, "/health", lambda found: self._is_ours(api, found), step.progress
+            )
+            step.outcome = f"{self.address} ({standing(health)})"
         with self._screen.step("Worker", "taking up its partitions") as step:
             self._wait(worker, "/ready", _is_judging, step.progress)
             step.outcome = f"judging (member {self._settings.worker_id})"
@@ -162,8 +164,8 @@ class Up:
         path: str,
         is_good: Callable[[dict[str, object] | None], bool],
         progress: Callable[[str], None],
-    ) -> None:
-        """Return when the API's answer at *path* is good; look after the children meanwhile.
+    ) -> dict[str, object] | None:
+        """Return the API's answer at *path* once it is good; look after the children meanwhile.
 
         Raises:
             Unavailable: It is not in time.
@@ -176,6 +178,7 @@ class Up:
             time.sleep(LOOK)
             self._look(progress)
             found = answer(f"{asked_address(self._settings)}{path}")
+        return found
 
     def _is_ours(self, api: Child, found: dict[str, object] | None) -> bool:
         """Tell whether it was our API that answered, not one that took the port meanwhile."""

@@ -18,13 +18,17 @@ from schemas.rules import RuleVersion
 
 @dataclass(frozen=True, slots=True)
 class Aftermath:
-    """States that autonomy had, the newest rules, a cooldown that runs, and tokens that ended."""
+    """States that autonomy had, the newest rules, a cooldown that runs, and tokens that ended.
+
+    ``fencing`` is the number of the last take-over, beyond which the next one has to be.
+    """
 
     source: str
     states: tuple[Autonomy, ...] = ()
     rules: Mapping[str, RuleVersion] = field(default_factory=dict)
     cooldown: Cooldown | None = None
     revoked: Mapping[str, datetime] = field(default_factory=dict)
+    fencing: int = 0
 
 
 def told_state(record: StateRecord) -> Autonomy:

@@ -43,6 +43,10 @@ class Chronicle:
         """
         self._seen = self._feed.last()
 
+    def rest(self) -> None:
+        """Write nothing more: another service does. The next turn begins anew."""
+        self._seen = None
+
     def turn(self) -> None:
         """Write what is new, or wait for something.
 

@@ -27,6 +27,7 @@ class Feed:
         self._commits = 0
         self._listeners: dict[int, Callable[[], None]] = {}
         self._listened = 0
+        self._looked = -1
         store.on_commit(self._tell)
 
     def last(self) -> int:
@@ -43,6 +44,17 @@ class Feed:
         """
         with self._store.reading() as unit:
             return unit.outbox.after(seq, topics=topics, limit=limit)
+
+    def look(self) -> None:
+        """Tell everybody if another process has committed news: a standby, or the active service.
+
+        Raises:
+            Unavailable: the database does not answer.
+        """
+        last = self.last()
+        if last != self._looked:
+            self._looked = last
+            self._tell()
 
     def wait(self, seen: int, timeout: float) -> int:
         """Wait until something was committed since *seen* commits, or *timeout* seconds passed.

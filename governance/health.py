@@ -16,6 +16,21 @@ class Health(StrEnum):
     UNHEALTHY = "unhealthy"
 
 
+class Role(StrEnum):
+    """What a service is among those on its database."""
+
+    ACTIVE = "active"
+    STANDBY = "standby"
+
+
+class Standing(Wire):
+    """Which of the services on one database this is, under which number, and where the other is."""
+
+    role: Role
+    fencing: int | None
+    active: str | None
+
+
 class Check(Wire):
     """One line of ``GET /ready``; ``latency`` is in milliseconds."""
 

@@ -49,6 +49,11 @@ class Lookout:
         self._is_replaced = False
         self.blind_since: datetime | None = None
 
+    def begin(self) -> None:
+        """Begin as after a start: this service is the active one from now on."""
+        self._started = self._desk.clock()
+        self.blind_since = None
+
     def turn(self) -> None:
         """Look, then wait a second.
 

@@ -10,13 +10,16 @@ from typing import Final
 
 from kafka.errors import KafkaError
 
-from schemas.errors import Unavailable
+from schemas.errors import Standby, Unavailable
 
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 5.0
 """Seconds between a turn that failed and the next: doubled each time, up to this."""
+
+RESTED: Final = 0.25
+"""Seconds between two looks of a loop that rests."""
 
 REMIND: Final = 60.0
 """Seconds after which trouble that goes on is logged again."""
@@ -29,13 +32,24 @@ class Loop:
     ``reset`` lets go of what may be broken and the next turn starts afresh, later each time.
     Trouble is logged when it begins, once a minute while it lasts, and when it ends, with a
     traceback if it is more than somebody who is away; `trouble` shows it to the health checks.
+
+    While it *may_run* not, it rests: it has called ``rest`` (or ``reset``) once and holds nothing.
     """
 
     def __init__(
-        self, name: str, turn: Callable[[], None], *, reset: Callable[[], None] = lambda: None
+        self,
+        name: str,
+        turn: Callable[[], None],
+        *,
+        reset: Callable[[], None] = lambda: None,
+        rest: Callable[[], None] | None = None,
+        may_run: Callable[[], bool] = lambda: True,
     ) -> None:
         self._turn = turn
         self._reset = reset
+        self._rest = rest or reset
+        self._may_run = may_run
+        self._is_resting = False
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._pause = FIRST_PAUSE
@@ -68,13 +82,27 @@ class Loop:
     def _run(self) -> None:
         """Take turns, then let go of everything."""
         while not self._stopping.is_set():
-            self._take_turn()
-        self._let_go()
+            if self._may_run():
+                self._is_resting = False
+                self._take_turn()
+            else:
+                self._take_a_rest()
+        self._let_go(self._reset)
+
+    def _take_a_rest(self) -> None:
+        """Let go of what belonged to the time in which this might run, and wait for the next."""
+        if not self._is_resting:
+            self._is_resting = True
+            self._let_go(self._rest)
+            self._forget()
+        self.wait(RESTED)
 
     def _take_turn(self) -> None:
         """Take one turn; when it fails, say so, let go, and wait."""
         try:
             self._turn()
+        except Standby:
+            self.wait(FIRST_PAUSE)  # and then rest: another service does this
         except Exception as error:  # noqa: BLE001 - a thread that dies in silence is blind
             self._fail(error)
         else:
@@ -89,14 +117,14 @@ class Loop:
             log.warning("%s failed and will try again: %s", name, said, exc_info=trace)
             self._reminded = time.monotonic()
         self.trouble = said
-        self._let_go()
+        self._let_go(self._reset)
         self.wait(self._pause)
         self._pause = min(LONGEST_PAUSE, self._pause * 2)
 
-    def _let_go(self) -> None:
+    def _let_go(self, reset: Callable[[], None]) -> None:
         """Reset; what cannot even be closed is dropped."""
         try:
-            self._reset()
+            reset()
         except Exception as error:  # noqa: BLE001 - as above
             log.warning("%s could not let go: %s", self._thread.name, error)
 
@@ -104,6 +132,10 @@ class Loop:
         """Forget the trouble, if there was any."""
         if self.trouble is not None:
             log.info("%s works again", self._thread.name)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Have no trouble."""
         self.trouble = None
         self._pause = FIRST_PAUSE
 

@@ -53,6 +53,9 @@ KEPT_ROWS: Final = 10_000
 PRUNE: Final = 600.0
 """Seconds between two prunings."""
 
+WHOLE_STATE: Final = (STATE.name, "governance")
+"""The topic and key of the one record whose last version is all that a subscriber reads."""
+
 NUMBER: Final = "outboxSeq"
 """The header that carries a row's number."""
 
@@ -80,6 +83,7 @@ class OutboxRelay:
         self._pruned_at = time.monotonic()
         self._published: dict[TopicPartition, int] = {}
         self._tails: dict[TopicPartition, Any] = {}
+        self._sent: list[OutboxRow] = []
         self.waiting_for_kafka = False
         desk.store.on_commit(self._woken.set)
 
@@ -87,6 +91,7 @@ class OutboxRelay:
         """Publish the oldest rows, or wait until there are some and they may be published.
 
         Raises:
+            Standby: another service is the active one, and publishes them.
             Unavailable: the database or a topic is not there.
             KafkaError: Kafka refused a record; it is sent again.
         """
@@ -95,6 +100,7 @@ class OutboxRelay:
             return
         self._woken.clear()
         with self._desk.store.reading() as unit:
+            self._desk.store.check_lease(unit)
             rows = unit.outbox.unpublished(BATCH)
         if rows:
             self._publish(rows)
@@ -112,9 +118,25 @@ class OutboxRelay:
         if producer is not None:
             _end(producer)
 
+    def abandon(self) -> None:
+        """Send nothing more, not even what is on its way: another service publishes now.
+
+        What was on its way may have arrived behind newer records, if this process was stopped
+        meanwhile. All but the state's own record may come late; so that one is told once more.
+        """
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            producer._sender.force_close()  # its close would deliver for a second more
+            _end(producer)
+        if any((row.topic, row.key) == WHOLE_STATE for row in self._sent):
+            with self._desk.store.writing(needs_lease=False) as unit:
+                unit.outbox.repeat(*WHOLE_STATE, at=self._desk.clock())
+        self._sent = []
+
     def _publish(self, rows: list[OutboxRow]) -> None:
         """Send *rows* in order, and mark those that arrived."""
         producer = self._producer or self._open()
+        self._sent = rows
         sent: list[tuple[OutboxRow, Any]] = []
         for row in rows:
             place = self._place(producer, row)
@@ -124,6 +146,8 @@ class OutboxRelay:
         if arrived:
             with self._desk.store.writing(keeps=False) as unit:
                 unit.outbox.mark_published(arrived, self._desk.clock())
+        if len(arrived) == len(rows):
+            self._sent = []
         if refused is not None:
             raise refused
 

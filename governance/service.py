@@ -3,6 +3,9 @@
 breaker-actions ──► consumer ─┐                    ┌─► outbox relay ──► rules, state, alerts
 tallies ──► tally consumer ───┼──► the database ───┤
 HTTP ──► handlers ────────────┘                    └─► feed ──► server-sent events, the log
+
+Of several on one database one is active and does all of this; a standby reads, lowers autonomy when
+people ask it to, and waits to take over.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -21,9 +25,13 @@ from governance.cycle_watch import CycleWatch
 from governance.desk import Desk
 from governance.feed import Feed
 from governance.frontier import Frontiers
-from governance.health import Check, Health, milliseconds
+from governance.health import Check, Health, Role, Standing, milliseconds
 from governance.kafka_reader import Pulse
 from governance.ladder_watch import LadderWatch
+from governance.leadership.election import Election
+from governance.leadership.follower import FrontierFollower
+from governance.leadership.lease import EXPIRY
+from governance.leadership.process import this_holder
 from governance.lookout import Lookout, blindness
 from governance.loop import Loop
 from governance.metrics import PeriodMetrics
@@ -31,6 +39,7 @@ from governance.outbox import OutboxRelay
 from governance.partitions import PartitionWatch
 from governance.readiness_watch import ReadinessWatch
 from governance.store import Store
+from governance.store.fence import Fence
 from governance.store_keeper import StoreKeeper
 from governance.tallies import TallyConsumer
 from governance.topics_watch import TopicsWatch
@@ -47,6 +56,9 @@ DRAIN: Final = 10.0
 
 STALE: Final = 10.0
 """Seconds without an answer from Kafka after which it counts as away."""
+
+LOOKED: Final = 1.0
+"""Seconds between two looks for news of other processes."""
 
 REMEMBERED: Final = timedelta(hours=1)
 """How long an unreadable record is held against the stream."""
@@ -84,7 +96,7 @@ class StateService:
             self.desk,
             self._servers,
             self.frontiers,
-            is_stopping=lambda: self._applying.is_stopping,
+            is_stopping=lambda: self._applying.is_stopping or not self.is_active,
         )
         self.tallies = TallyConsumer(self.desk, self._servers)
         self._make_loops()
@@ -97,32 +109,39 @@ class StateService:
             self.frontiers,
             wait=lambda seconds: self._comparing.wait(seconds),
         )
-        self._comparing = Loop("topics", self.topics.turn, reset=self.topics.close)
+        self._comparing = self._led(
+            "topics", self.topics.turn, reset=self.topics.close, rest=self.topics.stand_by
+        )
         self.relay = OutboxRelay(
             self.desk,
             self._servers,
-            is_stopping=lambda: self._relaying.is_stopping,
+            is_stopping=lambda: self._relaying.is_stopping or not self.is_active,
             may_publish=lambda: self.topics.may_publish and not self.store.is_foreign,
         )
         self.lookout = Lookout(
             self.desk, self.frontiers, wait=lambda seconds: self._looking.wait(seconds)
         )
-        self._applying = Loop("apply", self.consumer.turn, reset=self.consumer.close)
-        self._tallying = Loop("tallies", self.tallies.turn, reset=self.tallies.close)
-        self._relaying = Loop("outbox", self.relay.turn, reset=self.relay.close)
-        self._looking = Loop("lookout", self.lookout.turn)
+        self._make_leadership()
+        self._applying = self._led("apply", self.consumer.turn, reset=self.consumer.close)
+        self._tallying = self._led(
+            "tallies", self.tallies.turn, reset=self.tallies.close, rest=self.tallies.forget
+        )
+        self._relaying = self._led(
+            "outbox", self.relay.turn, reset=self.relay.close, rest=self.relay.abandon
+        )
+        self._looking = self._led("lookout", self.lookout.turn)
         self.readiness = ReadinessWatch(
             self.desk,
             wait=lambda seconds: self._assessing.wait(seconds),
             is_stopping=lambda: self._assessing.is_stopping,
         )
-        self._assessing = Loop("readiness", self.readiness.turn)
-        self._climbing = Loop(
+        self._assessing = self._led("readiness", self.readiness.turn)
+        self._climbing = self._led(
             "ladder",
             LadderWatch(self.desk, wait=lambda seconds: self._climbing.wait(seconds)).turn,
         )
         cycle = CycleWatch(self.desk, wait=lambda seconds: self._cycling.wait(seconds))
-        self._cycling = Loop("cycle", cycle.turn)
+        self._cycling = self._led("cycle", cycle.turn)
         keeper = StoreKeeper(self.store, wait=lambda seconds: self._keeping.wait(seconds))
         self._keeping = Loop("keeper", keeper.turn)
         upkeep = UpkeepWatch(
@@ -130,7 +149,7 @@ class StateService:
             wait=lambda seconds: self._upkeeping.wait(seconds),
             is_stopping=lambda: self._upkeeping.is_stopping,
         )
-        self._upkeeping = Loop("upkeep", upkeep.turn)
+        self._upkeeping = self._led("upkeep", upkeep.turn)
         self.partitions = PartitionWatch(
             self.desk.settings,
             self._servers,
@@ -139,8 +158,10 @@ class StateService:
         )
         self._counting = Loop("partitions", self.partitions.turn, reset=self.partitions.close)
         self._chronicle = Chronicle(self.feed)
-        self._telling = Loop("chronicle", self._chronicle.turn)
+        self._telling = self._led("chronicle", self._chronicle.turn, rest=self._chronicle.rest)
         self._loops = (
+            self._following,
+            self._feeding,
             self._applying,
             self._tallying,
             self._looking,
@@ -155,23 +176,82 @@ class StateService:
             self._relaying,
         )
 
+    def _make_leadership(self) -> None:
+        """Make what decides whether this service is active, and what a standby does."""
+        self.fence = Fence(this_holder(self.settings, self.desk.clock()))
+        self.election = Election(
+            self.store,
+            self.fence,
+            begin=self._begin_term,
+            wait=lambda seconds: self._leading.wait(seconds),
+        )
+        self._leading = Loop("lease", self.election.turn)
+        self.follower = FrontierFollower(self.desk, self._servers, self.frontiers)
+        self._following = Loop(
+            "standby",
+            self.follower.turn,
+            reset=self.follower.close,
+            may_run=lambda: not self.is_active,
+        )
+        self._feeding = Loop("feed", self._look_at_feed)
+
+    def _led(
+        self,
+        name: str,
+        turn: Callable[[], None],
+        *,
+        reset: Callable[[], None] = lambda: None,
+        rest: Callable[[], None] | None = None,
+    ) -> Loop:
+        """Return a thread that runs in the active service only."""
+        return Loop(name, turn, reset=reset, rest=rest, may_run=lambda: self.is_active)
+
+    def _look_at_feed(self) -> None:
+        """Look for what another process has committed, then wait."""
+        self.feed.look()
+        self._feeding.wait(LOOKED)
+
+    @property
+    def is_active(self) -> bool:
+        """Whether this service is the active one on its database, as one is before it starts."""
+        return self.store.fence is None or self.election.is_active
+
+    def standing(self) -> Standing:
+        """Return which service this is, and which one is active."""
+        if self.is_active:
+            own = self.fence.holder.address
+            return Standing(role=Role.ACTIVE, fencing=self.fence.fencing, active=own)
+        seen = self.fence.last
+        holder = seen.holder
+        return Standing(
+            role=Role.STANDBY,
+            fencing=seen.fencing,
+            active=holder.address if holder else None,
+        )
+
     def start(self) -> None:
-        """Bring the database up to date and start the threads.
+        """Bring the database up to date, take the lease if it is free, and start the threads.
 
         Raises:
             BadSetting: the database was made by a newer version, or is damaged.
             Unavailable: the database does not answer.
         """
         self.store.migrate(thoroughly=True)
+        self.store.fence = self.fence
+        self.election.try_to_stand()
+        for loop in (*self._loops, self._leading):
+            loop.start()
+        log.info("Starting periodic governance metrics updates")
+
+    def _begin_term(self) -> None:
+        """Do what comes first in the active service: create what a new installation lacks."""
         if handlers.create(self.desk, os.environ):
             log.info("a new installation: phase L3, default rules")
         if handlers.sum_up_minutes(self.desk):
             log.info("summed up minutes that an older version left")
         self._note_tokens()
         self._chronicle.begin()
-        for loop in self._loops:
-            loop.start()
-        log.info("Starting periodic governance metrics updates")
+        self.lookout.begin()
 
     def _note_tokens(self) -> None:
         """Read the audit log once, and note what an older version did not tell of tokens."""
@@ -182,7 +262,7 @@ class StateService:
             log.warning("tokens of an older version are not noted yet: %s", error)
 
     def stop(self) -> None:
-        """Stop the threads, the relay last, and close the database; at most ten seconds."""
+        """Stop the threads, the relay and then the lease last; at most ten seconds."""
         deadline = time.monotonic() + DRAIN
         for loop in self._loops:
             if loop is self._relaying:
@@ -192,6 +272,9 @@ class StateService:
         for loop in self._loops:
             if not loop.join(deadline - time.monotonic()):
                 log.warning("a thread did not end in time; nothing is lost by that")
+        self._leading.ask_to_stop()
+        self._leading.join(max(0.5, deadline - time.monotonic()))
+        self.election.resign(deadline)
         self.store.close()
 
     def _drain(self, deadline: float) -> None:
@@ -203,8 +286,8 @@ class StateService:
             self._relaying.wait(0.05)
 
     def _is_published(self) -> bool:
-        """Whether the outbox is empty, or cannot be emptied now."""
-        held = not self.topics.may_publish
+        """Whether the outbox is empty, or cannot be emptied now, or not by us."""
+        held = not self.is_active or not self.topics.may_publish
         if held or self._relaying.trouble is not None or self.relay.waiting_for_kafka:
             return True
         try:
@@ -240,6 +323,7 @@ class StateService:
     def health(self) -> dict[str, Check]:
         """Return how each part is; quick, and never raises for a part that is down."""
         return {
+            "lease": self._lease(),
             "database": self._database(),
             "kafka": self._kafka(),
             "stream": self._stream(),
@@ -247,6 +331,22 @@ class StateService:
             "rules": self._rules(),
             "partitions": self.partitions.check,
         }
+
+    def _lease(self) -> Check:
+        """Say whether somebody is active: this service, or one that is heard of."""
+        if self.is_active:
+            late = self.store.fence is not None and self.fence.silence > EXPIRY
+            said = f"not renewed for {self.fence.silence:.0f} s" if late else None
+            return Check(status=Health.DEGRADED if late else Health.HEALTHY, message=said)
+        seen = self.election.seen
+        holder = self.fence.last.holder
+        if holder is None:
+            said = f"no service is the active one: {self.election.trouble or 'about to take over'}"
+            return Check(status=Health.UNHEALTHY, message=said)
+        if seen.still > EXPIRY:
+            said = f"{holder.name} has been silent for {seen.still:.0f} s and is not replaced yet"
+            return Check(status=Health.UNHEALTHY, message=said)
+        return Check(status=Health.HEALTHY, message=f"standby: {holder.name} is the active one")
 
     def _database(self) -> Check:
         """Say whether the database answers."""
@@ -267,11 +367,11 @@ class StateService:
 
     def _kafka(self) -> Check:
         """Say whether Kafka answers, and how fast it last did."""
-        pulse: Pulse | None = self.consumer.pulse
+        pulse: Pulse | None = self.consumer.pulse or self.follower.pulse
         if pulse is None or time.monotonic() - pulse.at > STALE:
             return Check(
                 status=Health.UNHEALTHY,
-                message=self._applying.trouble or self._unread(pulse),
+                message=self._applying.trouble or self._following.trouble or self._unread(pulse),
                 bootstrap_servers=self._servers,
             )
         return Check(
@@ -316,6 +416,9 @@ class StateService:
         trouble = self._relaying.trouble
         if self.relay.waiting_for_kafka:
             trouble = trouble or "Kafka does not acknowledge"
+        if count and not self.is_active:
+            said = f"{count} records wait since {oldest}; the active service tells them"
+            return Check(status=Health.HEALTHY, message=said)
         if trouble and count:
             said = f"{count} records wait since {oldest}: {trouble}"
             return Check(status=Health.DEGRADED, message=said)

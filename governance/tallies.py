@@ -20,7 +20,6 @@ from governance.kafka_reader import KafkaReader, Pulse
 from governance.metrics import PeriodMetrics, metrics_of
 from governance.minutes import Minutes
 from governance.store.minutes import MINUTE
-from schemas.errors import Unavailable
 from schemas.tallies import OVERALL, WIDTH, Counts, Cuts
 from schemas.topics import TALLIES
 from schemas.wire import from_ms, to_ms
@@ -38,10 +37,6 @@ RARELY: Final = 60.0
 
 WRITTEN: Final = "tallies#batches"
 """The row of the offsets that holds the number of the last batch written."""
-
-
-SHARED: Final = "another service counts into it too; stop one of the two"
-"""Said when the last batch in the database is not the one that we wrote."""
 
 
 class TallyConsumer:
@@ -85,6 +80,11 @@ class TallyConsumer:
         reader, self._reader = self._reader, None
         if reader is not None:
             reader.close()
+
+    def forget(self) -> None:
+        """Forget what was not written, too: another service counts it now."""
+        self.close()
+        self._minutes = Minutes()
 
     def counts(self, start: datetime, end: datetime, *, scope: str = OVERALL) -> Counts:
         """Return what the minutes that begin in ``[start, end)`` hold, written or not.
@@ -159,15 +159,13 @@ class TallyConsumer:
         """Write what was counted, with the positions that it stands for, in one transaction.
 
         Raises:
-            Unavailable: the database is busy or away, or another service wrote these counts, as
-                one that was started twice does; what is to be counted is read from where it is.
+            Standby: another service is the active one, and counts them.
+            Unavailable: the database is busy or away.
         """
         if not self._offsets:
             return
         batch = self._minutes.close_batch()
         with self._desk.store.writing() as unit:
-            if (unit.offsets.next_offset(WRITTEN, 0) or 0) != batch.number - 1:
-                raise Unavailable("database", SHARED)
             unit.minutes.add(batch.counts)
             unit.offsets.save_cuts(self._topic, self._cuts)
             unit.offsets.save(WRITTEN, 0, batch.number)

@@ -12,6 +12,7 @@
     ├── NotPermitted      the caller may not (403)
     ├── TooManyRequests   this caller has asked too often (429)
     └── Unavailable       not now; retry later (503)
+        ├── Standby       ... until this service takes over, or ask the active one
         ├── DiskFull      ... until somebody makes room
         ├── Damaged       ... until somebody restores a backup
         └── Replaced      ... until the service is restarted on the right database
@@ -373,6 +374,20 @@ class Unavailable(GovernanceError):
         self.detail = detail
         self.retry_after = retry_after
         super().__init__(f"{part}: {detail}")
+
+
+class Standby(Unavailable):
+    """Another service on this database is the active one; this one only reads, and lowers.
+
+    ``active`` is the address of the active service, or None while nobody is known to be.
+    """
+
+    code = "standby"
+
+    def __init__(self, holder: str | None = None, active: str | None = None) -> None:
+        self.active = active
+        told = f"{holder} is the active one; ask it" if holder else "nobody is the active one yet"
+        super().__init__("service", f"this one is a standby: {told}", retry_after=5)
 
 
 class DiskFull(Unavailable):

@@ -39,7 +39,14 @@ from schemas.addresses import (
 )
 from schemas.brokers import brokers_of
 from schemas.errors import BadSetting
-from schemas.faults import METRICS_PREFIX, TOPIC_PREFIX, WORKER_GROUP, WORKER_ID, fault_of
+from schemas.faults import (
+    METRICS_PREFIX,
+    TOPIC_PREFIX,
+    WEB_ADDRESS,
+    WORKER_GROUP,
+    WORKER_ID,
+    fault_of,
+)
 from schemas.governance import Phase
 from schemas.places import path_fault
 from schemas.terminals import printable
@@ -107,6 +114,9 @@ class Settings(BaseSettings):
 
     host: str = Field(default="127.0.0.1", validation_alias=_also("HOST", "HOST"))
     port: Port = Field(default=4007, validation_alias=_also("PORT", "PORT"))
+    advertised_url: Annotated[str, Field(pattern=WEB_ADDRESS)] | None = Field(
+        default=None, description="Where others reach this API, as a standby tells them."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", validation_alias=_also("LOG_LEVEL", "LOG_LEVEL")
     )

@@ -59,6 +59,21 @@ class StateServiceProcess:
         self._ask("reap")
         self._child = None
 
+    @property
+    def pid(self) -> int | None:
+        """Return the process of the service that was started last, or None after its end."""
+        return self._child
+
+    def pause(self) -> None:
+        """Stop the service where it is, as a machine that hangs does."""
+        assert self._child is not None
+        os.kill(self._child, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on from there."""
+        assert self._child is not None
+        os.kill(self._child, signal.SIGCONT)
+
     def stop(self) -> int:
         """Ask the service to end, wait for it, and return its exit code."""
         assert self._child is not None

@@ -71,6 +71,7 @@ def roll_back(
 
     It waits for a database that another process holds, a minute at most, and then takes effect
     without being asked again. With an incident the cooldown that follows is the critical one.
+    A standby does it as well; the active service tells Kafka.
 
     Raises:
         Refused: *target* is above the present phase, or what *check* raises of the state.
@@ -122,7 +123,7 @@ def _roll_back(
 ) -> GovernanceState:
     """Roll back once."""
     now = desk.clock()
-    with desk.store.writing(lowers=True) as unit:
+    with desk.store.writing(lowers=True, needs_lease=False) as unit:
         before = present_autonomy(desk, unit, now)
         check(before.view(now))
         after = _rolled_back(unit, before, target, now)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Final, TypeVar
 
-from schemas.errors import Replaced, Unavailable
+from schemas.errors import Replaced, Standby, Unavailable
 
 Result = TypeVar("Result")
 
@@ -30,6 +30,7 @@ def insist(
     A lowering therefore takes effect as soon as the lock is gone, without anybody asking again.
 
     Raises:
+        Standby: another service is the active one; waiting changes nothing.
         Unavailable: it still was after *patience*, or as we were asked to stop; nothing was
             lowered.
         Replaced: the database is not the one that was opened.
@@ -38,6 +39,8 @@ def insist(
     while True:
         try:
             return lower()
+        except Standby:
+            raise
         except Replaced:
             raise  # it is told to Kafka, or refused; to do it again would do it twice
         except Unavailable:

@@ -34,7 +34,7 @@ def pull_kill_switch(desk: Desk, *, reason: str, by: str) -> Killed:
 
     Known are those that some phase allows, that were ever allowed or paused, and that ran within
     a day. Kafka need not answer: it is told as soon as it does. What is stored survives a
-    restart; each type runs again only when people resume it.
+    restart; each type runs again only when people resume it. A standby does it as well.
 
     Raises:
         Unavailable: the database was held or away for a minute; nothing was changed.
@@ -45,7 +45,7 @@ def pull_kill_switch(desk: Desk, *, reason: str, by: str) -> Killed:
 def _pull(desk: Desk, *, reason: str, by: str) -> Killed:
     """Pull once."""
     now = desk.clock()
-    with desk.store.writing(lowers=True) as unit:
+    with desk.store.writing(lowers=True, needs_lease=False) as unit:
         before = present_autonomy(desk, unit, now)
         known = known_command_types(desk.settings.phase_whitelists)
         known |= {*before.command_whitelist, *unit.rule_records.types_seen(now - RECENT)}

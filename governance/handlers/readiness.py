@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -11,6 +12,7 @@ from governance.measured import MONTH, Facts, incident_period
 from governance.readiness import Assessment, ScoreMark, score
 from governance.readiness_diff import ReadinessDiff, difference, has_moved
 from governance.store import Unit
+from schemas.errors import Standby
 from schemas.rules import Action
 
 KEPT_EVERY: Final = timedelta(hours=1)
@@ -18,13 +20,13 @@ KEPT_EVERY: Final = timedelta(hours=1)
 
 
 def assess(desk: Desk) -> Assessment:
-    """Assess readiness now, keep the assessment, and return it.
+    """Assess readiness now, keep the assessment, and return it; a standby keeps none.
 
     Raises:
         Unavailable: the database is busy or away.
     """
     found = assessed_now(desk)
-    with desk.store.writing() as unit:
+    with suppress(Standby), desk.store.writing() as unit:
         unit.readiness.save(found)
     return found
 

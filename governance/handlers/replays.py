@@ -11,15 +11,17 @@ def begin_request(desk: Desk, asked: Asked, *, lowers: bool = False) -> Answer |
     """Return the answer that *asked* got before, or None if it is to be worked on now.
 
     Keys older than a day are freed first. A request that *lowers* autonomy goes before others, and
-    has its key also in a database that was lost: the act itself says that it is not kept.
+    needs no lease; it has its key also in a database that was lost: the act itself says that it is
+    not kept.
 
     Raises:
+        Standby: another service is the active one.
         KeyReused: the key was used for another request.
         KeyInFlight: the first request is being worked on.
         Unavailable: the database is busy or away.
     """
     now = desk.clock()
-    with desk.store.writing(lowers=lowers, keeps=False) as unit:
+    with desk.store.writing(lowers=lowers, keeps=False, needs_lease=not lowers) as unit:
         unit.replays.prune(now - KEPT)
         found = unit.replays.find(asked)
         if found is not None:
@@ -39,13 +41,13 @@ def begin_request(desk: Desk, asked: Asked, *, lowers: bool = False) -> Answer |
     return None
 
 
-def finish_request(desk: Desk, asked: Asked, answer: Answer) -> None:
+def finish_request(desk: Desk, asked: Asked, answer: Answer, *, lowers: bool = False) -> None:
     """Keep what *asked* was answered; a failure of ours is not kept, so that it can be repeated.
 
     Raises:
         Unavailable: the database is busy or away.
     """
-    with desk.store.writing(keeps=False) as unit:
+    with desk.store.writing(keeps=False, needs_lease=not lowers) as unit:
         if answer.status >= 500:
             unit.replays.forget(asked)
         else:

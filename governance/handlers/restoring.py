@@ -125,6 +125,7 @@ def _receive(
         lowered = lowered_by(before, after)
         rules = _put_rules_back(desk, unit, known, by=by, now=now)
         _carry_on(unit, known, by=by, now=now)
+        unit.lease.release(above=max((one.fencing for one in known), default=0))
         change_autonomy(
             desk,
             unit,
@@ -259,6 +260,7 @@ def _from_store(store: Store, source: str, now: datetime) -> list[Aftermath]:
         with store.reading() as unit:
             if not unit.whole.revision() or not unit.autonomy.is_there():
                 return []
+            lease = unit.lease.find()
             return [
                 Aftermath(
                     source=source,
@@ -270,6 +272,7 @@ def _from_store(store: Store, source: str, now: datetime) -> list[Aftermath]:
                         for token in unit.tokens.all()
                         if token.revoked_at is not None
                     },
+                    fencing=lease.fencing if lease else 0,
                 )
             ]
     except Exception as error:  # noqa: BLE001 - a ruin may fail in any way, and must not stop us

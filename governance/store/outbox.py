@@ -38,6 +38,18 @@ class OutboxShelf:
             {"topic": topic, "key": key, "value": value.decode(), "created_at": iso(at)},
         )
 
+    def repeat(self, topic: str, key: str, *, at: datetime) -> None:
+        """Add the newest record of *key* once more, as it is, if there is any."""
+        last = (
+            select(outbox.c.value)
+            .where(outbox.c.topic == topic, outbox.c.key == key)
+            .order_by(outbox.c.seq.desc())
+            .limit(1)
+        )
+        value = self._connection.execute(last).scalar()
+        if value is not None:
+            self.put(topic, key, value.encode(), at=at)
+
     def unpublished(self, limit: int) -> list[OutboxRow]:
         """Return the oldest *limit* records that were not published yet, in order."""
         wanted = (

@@ -18,13 +18,15 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from governance.store import migrate
 from governance.store.ballast import Ballast
-from governance.store.engine import BUSY, WRITING, open_engine
+from governance.store.engine import AT_ONCE, BUSY, WRITING, open_engine
+from governance.store.fence import Fence
 from governance.store.identity import DatabaseIdentity
 from governance.store.intact import DAMAGED, check_intact
 from governance.store.turns import QUEUED, Turns
 from governance.store.unit import Unit
 from governance.store.wal import move_pages
-from schemas.errors import Damaged, DiskFull, Replaced, Unavailable
+from governance.store.writers import is_writer
+from schemas.errors import Damaged, DiskFull, Replaced, Standby, Unavailable
 
 FULL: Final = frozenset(
     {
@@ -45,6 +47,9 @@ HELD_UP: Final = 15.0
 FREE_AGAIN: Final = 2.0
 """Seconds in which an open connection becomes free: nobody reads for longer than that."""
 
+MOMENT: Final = timedelta(milliseconds=200)
+"""How long a writer of this process that is about to end is waited for, where nobody waits."""
+
 ONLY_LOWERING: Final = "the disk is full: only what lowers autonomy is written until there is room"
 
 
@@ -57,6 +62,8 @@ class Store:
     Transactions nest: within `writing`, the same thread's `writing` and `reading` join it, so
     that handlers can be put together and still happen as one. A `writing` that joined and
     raises is undone for itself; the rest is, unless somebody catches that.
+
+    With a *fence* it is that of a service, which writes only while it holds the lease.
     """
 
     def __init__(self, url: str, *, patience: timedelta = BUSY) -> None:
@@ -70,6 +77,7 @@ class Store:
         self._held_up: tuple[Unavailable, float] | None = None
         self._listeners: list[Callable[[], None]] = []
         self._present = threading.local()
+        self.fence: Fence | None = None
 
     @property
     def trouble(self) -> Unavailable | None:
@@ -132,15 +140,19 @@ class Store:
             return self.identity.went_back(unit)
 
     @contextmanager
-    def writing(self, *, lowers: bool = False, keeps: bool = True) -> Iterator[Unit]:
+    def writing(
+        self, *, lowers: bool = False, keeps: bool = True, needs_lease: bool = True
+    ) -> Iterator[Unit]:
         """Give a transaction that is committed at the end, or undone if anything is raised.
 
         What *lowers* autonomy takes the next turn, and on a full disk the ballast: where it
         meets `DiskFull`, there may be room when it tries again. On a file that was removed or
         replaced it is written, so that the outbox tells Kafka, and raises all the same: the next
-        start finds it there. What nobody needs to *keep* may be written then without a word.
+        start finds it there. What nobody needs to *keep* may be written then without a word. What
+        people ask a standby for in need, and may not wait for a take-over, needs no lease.
 
         Raises:
+            Standby: another service is the active one; nothing was written.
             Replaced: the database is another than the one that was opened; nothing is reported
                 as done.
             Unavailable: another writer held the database for too long, or it does not answer;
@@ -151,10 +163,13 @@ class Store:
             with joined.savepoint():
                 yield joined
             return
+        fence = self.fence if needs_lease else None
+        if fence is not None:
+            fence.check_held()
         with self._watched(lowers=lowers), self._turns.take(self._patience, lowers=lowers):
             if self.ballast and self.ballast.is_released and not lowers:
                 raise DiskFull(ONLY_LOWERING)
-            with self._transaction() as unit:
+            with self._transaction(fence) as unit:
                 self._check_same(unit, lowers=lowers or not keeps)
                 yield unit
                 marks = self.identity.wrote(unit)
@@ -178,6 +193,68 @@ class Store:
         if (found := self.identity.went_back(unit)) is not None:
             raise found
 
+    def check_lease(self, unit: Unit) -> None:
+        """Check in the view of *unit* that the lease is held, before anything is done outside.
+
+        Raises:
+            Standby: it is not.
+        """
+        if self.fence is not None:
+            self.fence.check(unit)
+
+    def renew(self) -> None:
+        """Renew the lease, before other writers; on a full disk too, but not from the ballast.
+
+        Raises:
+            Standby: it is not held any more.
+            Unavailable: nobody can write now.
+        """
+        if self.fence is None:
+            return
+        with (
+            self._watched(lowers=False),
+            self._turns.take(self._patience, lowers=True),
+            self._transaction(self.fence) as unit,
+        ):
+            unit.lease.renew()
+        self.fence.renewed()
+
+    @contextmanager
+    def leading(self, *, waits: bool) -> Iterator[Unit]:
+        """Give a transaction that moves the lease itself; on a full disk the ballast gives way.
+
+        Raises:
+            Unavailable: another process is writing, and it *waits* for nobody, or did too long.
+        """
+        patience = self._patience if waits else MOMENT
+        try:
+            with (
+                self._turns.take(patience, lowers=True),
+                self._transaction(None, waits=waits) as unit,
+            ):
+                yield unit
+        except DiskFull:
+            if self.ballast:
+                self.ballast.release()
+            raise
+
+    def is_free(self) -> bool:
+        """Whether anybody could write at this very moment; waits for nobody.
+
+        Raises:
+            Unavailable: the database does not answer.
+        """
+        try:
+            with self._turns.take(MOMENT, lowers=True), self._transaction(None, waits=False):
+                return True
+        except Unavailable:
+            with self.reading():
+                return False
+
+    def is_held_by(self, pid: int) -> bool:
+        """Whether the process *pid* of this machine is writing into the file, now."""
+        return self._file is not None and is_writer(self._file, pid)
+
     def probe(self) -> None:
         """Look whether the database could be written, and hold room ready for a lowering.
 
@@ -197,16 +274,21 @@ class Store:
         return self.ballast is not None and self.ballast.has_room()
 
     @contextmanager
-    def _transaction(self) -> Iterator[Unit]:
-        """Give a transaction of the one writer."""
+    def _transaction(self, fence: Fence | None = None, *, waits: bool = True) -> Iterator[Unit]:
+        """Give a transaction of the one writer, if *fence* admits it."""
         with translated(), self._connect() as connection:
-            connection = connection.execution_options(**{WRITING: True})
+            connection = connection.execution_options(**{WRITING: True, AT_ONCE: not waits})
             with connection.begin():
-                self._present.unit = Unit(connection)
+                unit = Unit(connection)
+                if fence is not None:
+                    fence.admit(unit)
+                self._present.unit = unit
                 try:
-                    yield self._present.unit
+                    yield unit
                 finally:
                     self._present.unit = None
+            if fence is not None:
+                fence.committed()
             if self._file and move_pages(connection, self._file):
                 self.identity.moved()
 
@@ -240,6 +322,8 @@ class Store:
         """Remember what a write failed of; give up the ballast for one that *lowers*."""
         try:
             yield
+        except Standby:
+            raise
         except Unavailable as error:
             if self._trouble is None or error.detail != QUEUED:
                 self._trouble = error

@@ -208,6 +208,16 @@ readiness_assessments = Table(
     sqlite_autoincrement=True,
 )
 
+service_lease = Table(
+    "service_lease",
+    SCHEMA,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("fencing", BigInteger, nullable=False, server_default="0"),
+    Column("beat", BigInteger, nullable=False, server_default="0"),
+    Column("holder", Text, nullable=False, server_default=""),
+    CheckConstraint("id = 1", name="one_lease"),
+)
+
 schema_revisions = Table(
     "schema_revisions",
     SCHEMA,

@@ -11,6 +11,7 @@ from governance.store.audit import AuditShelf
 from governance.store.autonomy import AutonomyShelf
 from governance.store.events import EventShelf
 from governance.store.joint_acts import JointActShelf
+from governance.store.lease import LeaseShelf
 from governance.store.minutes import MinuteShelf
 from governance.store.offsets import OffsetShelf
 from governance.store.outbox import OutboxShelf
@@ -52,6 +53,7 @@ class Unit:
         self.retention = RetentionShelf(connection)
         self.records = RecordShelf(connection)
         self.whole = WholeShelf(connection)
+        self.lease = LeaseShelf(connection)
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""SQLite's locks on the log's index survive what we read of it, or a second process would cut it."""
+"""SQLite's locks on the log's index survive what we read of it; a second process relies on them."""
 
 from __future__ import annotations
 

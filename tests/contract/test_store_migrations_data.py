@@ -19,7 +19,7 @@ from governance.store import Store, migrate
 from governance.store.engine import open_engine
 from governance.store.whole import newest_revision
 from rules.escalation_reference import decide
-from tests.contract.rows import tables, value
+from tests.contract.rows import ONE_ROW, tables, value
 from tests.desks import NOON, desk_at, revert, settings_for, trip
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -33,7 +33,7 @@ def fill(engine: Engine) -> None:
     """Put rows into every table."""
     with engine.begin() as connection:
         for name, table in tables(engine).items():
-            count = 1 if name == "governance_state" else ROWS
+            count = 1 if name in ONE_ROW else ROWS
             connection.execute(
                 insert(table),
                 [

@@ -24,7 +24,7 @@ from governance.store.engine import open_engine
 from governance.store.upsert import upsert
 from rules.escalation_reference import decide
 from schemas.errors import BadSetting
-from tests.contract.rows import tables, value
+from tests.contract.rows import ONE_ROW, tables, value
 from tests.desks import NOON, desk_at, settings_for
 from tests.planted import AFTER, CONTRACTS, NEXT, TODAY, planted
 
@@ -70,7 +70,7 @@ BREAKING = {
 
 def single(table: Table) -> bool:
     """Whether the table has one row at most."""
-    return table.name == "governance_state"
+    return table.name in ONE_ROW
 
 
 def keys(table: Table) -> set[str]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from embedded.probe import is_served_by
+import pytest
+
+from embedded.probe import is_served_by, standing
 
 
 def test_whose_number_the_pid_file_holds_serves(tmp_path: Path) -> None:
@@ -20,3 +23,21 @@ def test_whose_number_the_pid_file_holds_serves(tmp_path: Path) -> None:
 def test_a_device_keeps_no_number() -> None:
     """Whoever wants no PID file has an API that starts all the same."""
     assert is_served_by(17, Path("/dev/null"))
+
+
+@pytest.mark.parametrize(
+    ("health", "said"),
+    [
+        ({"role": "active", "active": "http://here:4007"}, "active"),
+        (
+            {"role": "standby", "active": "http://o:4007"},
+            "standby: http://o:4007 is the active one",
+        ),
+        ({"role": "standby"}, "standby: nobody is the active one"),
+        ({}, "not known"),
+        (None, "not known"),
+    ],
+)
+def test_which_service_answers_is_told_in_words(health: dict[str, Any] | None, said: str) -> None:
+    """The console and `governance state` say who is active; an older API does not tell."""
+    assert standing(health) == said

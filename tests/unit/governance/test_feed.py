@@ -12,6 +12,7 @@ import pytest
 from governance import handlers
 from governance.desk import Desk
 from governance.feed import Feed
+from governance.store import Store
 from tests.desks import alert, desk_at, trip
 
 
@@ -67,3 +68,16 @@ def test_a_listener_is_called_until_it_stops(desk: Desk) -> None:
     stop()
     handlers.apply_action(desk, alert())
     assert calls == [threading.current_thread().name]
+
+
+def test_news_of_another_process_is_found_by_looking(desk: Desk) -> None:
+    """A standby's followers are woken by what the active service wrote, and only by that."""
+    feed = Feed(Store(str(desk.store._engine.url)))
+    feed.look()
+    commits = feed.commits
+    feed.look()
+    assert feed.commits == commits
+    handlers.apply_action(desk, trip())
+    feed.look()
+    assert feed.commits == commits + 1
+    feed._store.close()

@@ -7,7 +7,7 @@ import pytest
 from kafka.errors import KafkaTimeoutError
 
 from governance.loop import Loop
-from schemas.errors import Unavailable
+from schemas.errors import Standby, Unavailable
 
 
 def test_a_failing_turn_is_said_once_reset_and_tried_again(
@@ -75,3 +75,32 @@ def test_stopping_lets_go_of_everything() -> None:
 def test_a_loop_that_was_never_started_has_ended() -> None:
     """Stopping a service whose start failed waits for nobody."""
     assert Loop("never", lambda: None).join(0)
+
+
+def test_a_loop_rests_while_another_service_does_its_work() -> None:
+    """It lets go of what it held, once, says nothing of it, and goes on when it may run again."""
+    steps: list[str] = []
+    may_run, rested, again = threading.Event(), threading.Event(), threading.Event()
+    may_run.set()
+
+    def turn() -> None:
+        steps.append("turn")
+        if "rest" in steps:
+            again.set()
+            loop.ask_to_stop()
+            return
+        may_run.clear()
+        raise Standby("another")
+
+    def rest() -> None:
+        steps.append("rest")
+        rested.set()
+
+    loop = Loop("led", turn, reset=lambda: steps.append("reset"), rest=rest, may_run=may_run.is_set)
+    loop.start()
+    assert rested.wait(30)
+    assert loop.trouble is None
+    may_run.set()
+    assert again.wait(30)
+    assert loop.join(30)
+    assert steps == ["turn", "rest", "turn", "reset"]
