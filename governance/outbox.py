@@ -23,6 +23,7 @@ from kafka.errors import KafkaError, KafkaTimeoutError
 from kafka.partitioner.default import murmur2
 
 from governance.desk import Desk
+from governance.handlers.insistence import insist
 from governance.kafka_tail import last_records
 from governance.store.outbox import OutboxRow
 from schemas.alerts import CLOUD_EVENT
@@ -129,9 +130,13 @@ class OutboxRelay:
             producer._sender.force_close()  # its close would deliver for a second more
             _end(producer)
         if any((row.topic, row.key) == WHOLE_STATE for row in self._sent):
-            with self._desk.store.writing(needs_lease=False) as unit:
-                unit.outbox.repeat(*WHOLE_STATE, at=self._desk.clock())
+            insist(self._repeat_state)
         self._sent = []
+
+    def _repeat_state(self) -> None:
+        """Put the newest state into the outbox once more; the active service publishes it."""
+        with self._desk.store.writing(needs_lease=False) as unit:
+            unit.outbox.repeat(*WHOLE_STATE, at=self._desk.clock())
 
     def _publish(self, rows: list[OutboxRow]) -> None:
         """Send *rows* in order, and mark those that arrived."""

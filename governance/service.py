@@ -222,12 +222,7 @@ class StateService:
             own = self.fence.holder.address
             return Standing(role=Role.ACTIVE, fencing=self.fence.fencing, active=own)
         seen = self.fence.last
-        holder = seen.holder
-        return Standing(
-            role=Role.STANDBY,
-            fencing=seen.fencing,
-            active=holder.address if holder else None,
-        )
+        return Standing(role=Role.STANDBY, fencing=seen.fencing, active=self.fence.standby().active)
 
     def start(self) -> None:
         """Bring the database up to date, take the lease if it is free, and start the threads.
@@ -338,15 +333,22 @@ class StateService:
             late = self.store.fence is not None and self.fence.silence > EXPIRY
             said = f"not renewed for {self.fence.silence:.0f} s" if late else None
             return Check(status=Health.DEGRADED if late else Health.HEALTHY, message=said)
+        if self.fence.fencing is not None:
+            said = f"it holds the lease and cannot begin: {self._why_not_active()}"
+            return Check(status=Health.UNHEALTHY, message=said)
         seen = self.election.seen
         holder = self.fence.last.holder
         if holder is None:
-            said = f"no service is the active one: {self.election.trouble or 'about to take over'}"
+            said = f"no service is the active one: {self._why_not_active()}"
             return Check(status=Health.UNHEALTHY, message=said)
         if seen.still > EXPIRY:
             said = f"{holder.name} has been silent for {seen.still:.0f} s and is not replaced yet"
             return Check(status=Health.UNHEALTHY, message=said)
         return Check(status=Health.HEALTHY, message=f"standby: {holder.name} is the active one")
+
+    def _why_not_active(self) -> str:
+        """Return what is in the way of being the active one."""
+        return self.election.trouble or self._leading.trouble or "in a moment it will"
 
     def _database(self) -> Check:
         """Say whether the database answers."""

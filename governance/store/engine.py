@@ -40,6 +40,14 @@ ABANDONED: Final = timedelta(seconds=4)
 So a process that was stopped, or whose machine is gone, holds nobody up for longer.
 """
 
+HEARD_OF: Final = {
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+"""A server that is not heard of for about ten seconds is away, and not waited for by the hour."""
+
 HELD: Final = "another process is writing"
 """What is said when the write lock is not to be had at once."""
 
@@ -108,7 +116,13 @@ def _postgres(address: URL, patience: timedelta) -> Engine:
         pool_pre_ping=True,
         pool_size=READERS,
         pool_timeout=patience.total_seconds(),
-        connect_args={"connect_timeout": 5, "options": f"-c lock_timeout={milliseconds}"},
+        # A snapshot from before the write lock would show a lease that is long another's.
+        isolation_level="READ COMMITTED",
+        connect_args={
+            "connect_timeout": 5,
+            "options": f"-c lock_timeout={milliseconds}",
+            **{name: one for name, one in HEARD_OF.items() if name not in address.query},
+        },
     )
     event.listen(engine, "begin", _begin_postgres)
     return engine

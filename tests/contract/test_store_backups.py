@@ -25,6 +25,8 @@ from governance.callers import Role
 from governance.desk import Desk
 from governance.handlers import Restored
 from governance.handlers.changes import Cause, change_autonomy
+from governance.leadership.lease import Lease
+from governance.leadership.process import this_holder
 from governance.store import Store
 from schemas.errors import NotFound, Refused, Unavailable
 from schemas.governance import Phase
@@ -166,6 +168,20 @@ def test_a_token_that_was_revoked_stays_so(place: Place) -> None:
 
     place.restore(backup)
     assert handlers.list_tokens(place.desk)[0].revoked_at is not None
+
+
+def test_a_restored_database_is_held_by_nobody(place: Place, tmp_path: Path) -> None:
+    """Its lease is free, and under a number that no service ever had, whatever the backup says."""
+    holder = this_holder(place.desk.settings, NOON)
+    backup = tmp_path / "held"
+    for number in (1, 2, 3):
+        with place.desk.store.leading(waits=True) as unit:
+            assert unit.lease.take(holder).fencing == number
+        if number == 1:
+            handlers.back_up(place.desk, backup)
+    place.restore(backup)
+    with place.desk.store.reading() as unit:
+        assert unit.lease.read() == Lease(fencing=3)
 
 
 def test_workers_hear_of_the_rules_of_the_backup(place: Place) -> None:
