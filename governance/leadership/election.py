@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from governance.leadership.lease import (
@@ -103,10 +104,12 @@ class Election:
         Raises:
             Unavailable: the database does not answer, or a term could not begin.
         """
-        if self._fence.fencing is None:
-            self._watch()
-        else:
+        if self._fence.fencing is not None:
             self._hold()
+        elif self._begun is not None:
+            self._lose()
+        else:
+            self._watch()
 
     def resign(self, deadline: float) -> None:
         """Give the lease back, if the database lets us by *deadline* (monotonic s)."""
@@ -126,11 +129,8 @@ class Election:
 
     def _hold(self) -> None:
         """Renew the lease, and begin the term if that is still to be done."""
-        try:
+        with suppress(Standby):
             self._store.renew()
-        except Standby:
-            self._lose()
-        else:
             self._begin_term()
 
     def _begin_term(self) -> None:
@@ -148,6 +148,7 @@ class Election:
         )
         self._seen = Sighting(self._fence.last, self._monotonic())
         self._told = self._fence.last
+        self._begun = None
 
     def _watch(self) -> None:
         """Look at the lease, and take it over if it is free or over."""

@@ -32,8 +32,11 @@ EXPIRY: Final = 7.0
 SETTLED: Final = 3.0
 """Seconds for which everybody could write, so that one who waited at a lock has renewed."""
 
-COUNTED: Final = 1.0
-"""Seconds that one look counts at most: a standby that was stopped itself has seen nothing."""
+COUNTED: Final = 2.0
+"""Seconds that one look counts at most, however slow the machine is.
+
+A standby that was stopped itself has seen nothing meanwhile.
+"""
 
 
 class Holder(Wire):
