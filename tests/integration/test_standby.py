@@ -70,6 +70,14 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
         yield pair
 
 
+@pytest.fixture(scope="module")
+def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """Return two that stay as they are, for tests that take neither down."""
+    folder = tmp_path_factory.mktemp("lasting")
+    with pair_in(folder, GOVERNANCE_DB_PATH=str(folder / "governance.db")) as pair:
+        yield pair
+
+
 def ask(api: Served, method: str, path: str, **more: Any) -> httpx2.Response:
     """Ask *api*."""
     return httpx2.request(method, f"{api.url}{path}", timeout=90, **more)
@@ -89,52 +97,52 @@ def until(happened: Callable[[], bool], *, within: float = 60) -> float:
     return time.monotonic() - began
 
 
-def test_a_standby_says_what_it_is_and_where_to_go(pair: Pair) -> None:
+def test_a_standby_says_what_it_is_and_where_to_go(lasting: Pair) -> None:
     """It reads; what it may not write it refuses with the address of the one that may."""
-    health = ask(pair.standby, "GET", "/health").json()
-    active = ask(pair.active, "GET", "/health").json()
+    health = ask(lasting.standby, "GET", "/health").json()
+    active = ask(lasting.active, "GET", "/health").json()
     assert (active["role"], health["role"]) == ("active", "standby")
     assert health["active"] == active["active"]
     assert health["fencing"] == active["fencing"] == 1
-    ready = ask(pair.standby, "GET", "/ready")
+    ready = ask(lasting.standby, "GET", "/ready")
     assert (ready.status_code, ready.json()["role"]) == (503, "standby")
     assert "standby: http://" in ready.json()["checks"]["lease"]["message"]
-    metrics = ask(pair.standby, "GET", "/metrics").text
+    metrics = ask(lasting.standby, "GET", "/metrics").text
     assert "simcorp_governance_service_active 0.0" in metrics
     assert "simcorp_governance_service_fencing_number 1.0" in metrics
 
     for path in ("/api/governance/state", "/api/readiness/current", "/api/metrics/latest"):
-        assert ask(pair.standby, "GET", path).status_code == 200, path
-    refused = ask(pair.standby, "PATCH", RULE, json={"condition": "errorRate > 0.2"})
+        assert ask(lasting.standby, "GET", path).status_code == 200, path
+    refused = ask(lasting.standby, "PATCH", RULE, json={"condition": "errorRate > 0.2"})
     assert (refused.status_code, refused.json()["code"]) == (503, "standby")
     assert int(refused.headers["Retry-After"]) > 0
     assert refused.json()["active"] == active["active"]
     assert refused.json()["retryable"]
-    assert ask(pair.active, "PATCH", RULE, json={"condition": "errorRate > 0.2"}).is_success
-    rules = ask(pair.standby, "GET", "/api/circuit-breaker/rules").json()
+    assert ask(lasting.active, "PATCH", RULE, json={"condition": "errorRate > 0.2"}).is_success
+    rules = ask(lasting.standby, "GET", "/api/circuit-breaker/rules").json()
     assert "errorRate > 0.2" in [rule["condition"] for rule in rules]
 
 
-def test_a_standby_lowers_at_once(pair: Pair) -> None:
+def test_a_standby_lowers_at_once(lasting: Pair) -> None:
     """A kill switch that reaches it is in force, audited, and repeated by either under its key."""
     key = {"Idempotency-Key": "smoke"}
-    killed = ask(pair.standby, "POST", "/api/kill-switch", headers=key)
+    killed = ask(lasting.standby, "POST", "/api/kill-switch", headers=key)
     assert killed.status_code == 200
-    again = ask(pair.active, "POST", "/api/kill-switch", headers=key)
+    again = ask(lasting.active, "POST", "/api/kill-switch", headers=key)
     assert again.headers["Idempotent-Replayed"] == "true"
     assert again.content == killed.content
-    down = ask(pair.standby, "POST", "/api/governance/rollback", json=DOWN)
+    down = ask(lasting.standby, "POST", "/api/governance/rollback", json=DOWN)
     assert down.status_code == 200
-    state = ask(pair.active, "GET", "/api/governance/state").json()
-    assert state["autonomyEpoch"] == down.json()["state"]["autonomyEpoch"] == 3
+    state = ask(lasting.active, "GET", "/api/governance/state").json()
+    assert state["autonomyEpoch"] == down.json()["state"]["autonomyEpoch"] >= 3
     assert state["pausedCommandTypes"]
-    assert {"kill_switch.pulled", "phase.rolled_back"} <= {*pair.acts()}
-    assert role(pair.standby) == "standby"
+    assert {"kill_switch.pulled", "phase.rolled_back"} <= {*lasting.acts()}
+    assert role(lasting.standby) == "standby"
 
 
-def test_whoever_follows_one_hears_of_what_the_other_did(pair: Pair) -> None:
+def test_whoever_follows_one_hears_of_what_the_other_did(lasting: Pair) -> None:
     """The stream of a standby tells what the active service commits, and the other way round."""
-    for told, done in ((pair.standby, pair.active), (pair.active, pair.standby)):
+    for told, done in ((lasting.standby, lasting.active), (lasting.active, lasting.standby)):
         with httpx2.stream("GET", f"{told.url}/api/stream", timeout=30) as stream:
             lines = stream.iter_lines()
             assert next(line for line in lines if line.startswith("event:"))
