@@ -31,10 +31,13 @@ WRITER: Final = 0x676F7665
 WRITING: Final = "governance_writing"
 """The execution option of a connection whose next transaction writes."""
 
+UNHURRIED: Final = "governance_unhurried"
+"""The execution option of one that may do something else between two statements, for long."""
+
 AT_ONCE: Final = "governance_at_once"
 """The execution option of one that fails rather than wait for another writer."""
 
-ABANDONED: Final = timedelta(seconds=4)
+ABANDONED: Final = timedelta(seconds=5)
 """How long a writer of ours may do nothing within a transaction before PostgreSQL ends it.
 
 So a process that was stopped, or whose machine is gone, holds nobody up for longer.
@@ -174,10 +177,10 @@ def _begin_postgres(connection: Connection) -> None:
     """
     if not _is(connection, WRITING):
         return
-    limit = f"{ABANDONED // timedelta(milliseconds=1)}ms"
+    limit = 0 if _is(connection, UNHURRIED) else ABANDONED // timedelta(milliseconds=1)
     lock = "pg_try_advisory_xact_lock" if _is(connection, AT_ONCE) else "pg_advisory_xact_lock"
     said = connection.exec_driver_sql(
-        f"SELECT set_config('idle_in_transaction_session_timeout', '{limit}', true),"
+        f"SELECT set_config('idle_in_transaction_session_timeout', '{limit}ms', true),"
         f" {lock}({WRITER})"
     )
     if said.one()[1] is False:

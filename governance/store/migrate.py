@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 from sqlalchemy import Connection, Engine
 
-from governance.store.engine import WRITING
+from governance.store.engine import UNHURRIED, WRITING
 from governance.store.revisions import (
     is_unknown,
     newest_revision,
@@ -79,7 +79,7 @@ def _run(engine: Engine, step: Callable[[Config, Connection], None]) -> None:
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
     with engine.connect() as plain:
-        connection = plain.execution_options(**{WRITING: True})
+        connection = plain.execution_options(**{WRITING: True, UNHURRIED: True})
         with connection.begin():
             config.attributes["connection"] = connection
             try:

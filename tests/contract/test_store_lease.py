@@ -298,7 +298,7 @@ def test_an_abandoned_transaction_holds_nobody_up(
         return  # the lock of a file ends with its process, or with `must_end`
     first, second = machines
     with pytest.raises(Unavailable), first.store.writing() as unit:
-        threading.Event().wait(5)
+        threading.Event().wait(6)
         unit.offsets.save("late", 0, 1)
     second.look(EXPIRY)
     assert second.leads()
