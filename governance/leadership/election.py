@@ -128,8 +128,13 @@ class Election:
                 time.sleep(AGAIN)
 
     def _hold(self) -> None:
-        """Renew the lease, and begin the term if that is still to be done."""
+        """Renew the lease, and begin the term if that is still to be done.
+
+        It is read first: who was replaced must not wait at a lock that the new one died with.
+        """
         with suppress(Standby):
+            with self._store.reading() as unit:
+                self._fence.check(unit)
             self._store.renew()
             self._begin_term()
 

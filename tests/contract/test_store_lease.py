@@ -240,6 +240,22 @@ def test_a_holder_that_died_behind_a_lock_is_replaced_after_it(
     assert not first.leads()
 
 
+def test_who_was_replaced_notices_it_behind_a_lock(
+    machines: tuple[Machine, Machine], database_url: str
+) -> None:
+    """It watches from then on, and need not write to learn that it may not."""
+    first, second = machines
+    second.look(EXPIRY)
+    assert second.leads()
+    with locked(database_url):
+        first.look()
+        assert not first.leads()
+        assert first.fence.fencing is None
+        first.look(EXPIRY)
+    first.look(3.5)
+    assert first.leads()
+
+
 def test_two_that_look_at_the_same_time_do_not_both_win(database_url: str) -> None:
     """Whoever is second finds another row than the one that was over."""
     desk_at(database_url).store.close()
