@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine
 
 from governance.store.engine import UNHURRIED, WRITING
 from governance.store.revisions import (
+    is_current,
     is_unknown,
     newest_revision,
     present_revision,
@@ -34,6 +35,9 @@ def upgrade(engine: Engine, revision: str = "head") -> None:
     One that a newer version brought further is left as it is, where that version wrote down that
     this code may work on it.
 
+    Where nothing is to be done, nothing is waited for: a standby must be able to start while the
+    active service hangs with the write lock in its hands.
+
     Raises:
         BadSetting: it is at a revision that this version does not know and may not work on.
     """
@@ -46,7 +50,14 @@ def upgrade(engine: Engine, revision: str = "head") -> None:
         command.upgrade(config, revision)
         write_down(connection, scripts)
 
-    _run(engine, step)
+    if revision != "head" or not _is_current(engine):
+        _run(engine, step)
+
+
+def _is_current(engine: Engine) -> bool:
+    """Whether the database is at the newest revision, with all that belongs to it."""
+    with engine.connect() as connection, connection.begin():
+        return is_current(connection, ScriptDirectory(str(SCRIPTS)))
 
 
 def downgrade(engine: Engine, revision: str = "base") -> None:

@@ -56,16 +56,26 @@ def write_down(connection: Connection, scripts: ScriptDirectory) -> None:
     """Keep what each revision up to the present one says, if the database has a place for it."""
     if not inspect(connection).has_table(schema_revisions.name):
         return
-    head = present_revision(connection)
-    wanted = {
-        script.revision: str(script.module.oldest_code)
-        for script in scripts.iterate_revisions(head, "base")
-    }
+    wanted = _to_say(connection, scripts)
     if wanted == _said(connection):
         return
     connection.execute(delete(schema_revisions))
     rows = [{"revision": one, "oldest_code": oldest} for one, oldest in wanted.items()]
     connection.execute(insert(schema_revisions), rows)
+
+
+def is_current(connection: Connection, scripts: ScriptDirectory) -> bool:
+    """Whether the database is where the code of *scripts* would bring it; writes nothing."""
+    is_newest = present_revision(connection) == newest_revision(scripts)
+    return is_newest and _to_say(connection, scripts) == _said(connection)
+
+
+def _to_say(connection: Connection, scripts: ScriptDirectory) -> dict[str, str]:
+    """Return what each revision up to the present one says."""
+    return {
+        script.revision: str(script.module.oldest_code)
+        for script in scripts.iterate_revisions(present_revision(connection), "base")
+    }
 
 
 def _said(connection: Connection) -> dict[str, str]:

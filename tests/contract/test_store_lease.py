@@ -256,6 +256,16 @@ def test_who_was_replaced_notices_it_behind_a_lock(
     assert first.leads()
 
 
+def test_a_standby_starts_behind_a_lock(
+    machines: tuple[Machine, Machine], database_url: str
+) -> None:
+    """The active one may have hung with the lock: somebody has to be there to take over."""
+    with locked(database_url):
+        machines[1].store.migrate(thoroughly=True)
+        machines[1].look()
+    assert not machines[1].leads()
+
+
 def test_two_that_look_at_the_same_time_do_not_both_win(database_url: str) -> None:
     """Whoever is second finds another row than the one that was over."""
     desk_at(database_url).store.close()
