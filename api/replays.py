@@ -64,9 +64,9 @@ class Replays:
             return insist(lambda: handlers.begin_request(self._desk, asked, lowers=True))
         return handlers.begin_request(self._desk, asked)
 
-    def _finish(self, asked: Asked, answer: Answer, path: str) -> None:
-        """Keep an answer."""
-        handlers.finish_request(self._desk, asked, answer, lowers=path in LOWERING)
+    def _finish(self, asked: Asked, answer: Answer, *, lowers: bool) -> None:
+        """Keep an answer; that of a lowering on a standby too."""
+        handlers.finish_request(self._desk, asked, answer, lowers=lowers)
 
     async def _work(self, asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the route answer, keep the answer, then send it.
@@ -84,7 +84,8 @@ class Replays:
             answer = _answer(said)
         finally:
             try:
-                await run_in_threadpool(self._finish, asked, answer, scope["path"])
+                lowers = MATRIX.lowers(scope["method"], scope["path"])
+                await run_in_threadpool(self._finish, asked, answer, lowers=lowers)
             except Unavailable:
                 log.warning("an answer could not be kept under its key", path=scope["path"])
         for message in said:

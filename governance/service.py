@@ -25,13 +25,13 @@ from governance.cycle_watch import CycleWatch
 from governance.desk import Desk
 from governance.feed import Feed
 from governance.frontier import Frontiers
-from governance.health import Check, Health, Role, Standing, milliseconds
+from governance.health import Check, Health, Standing, milliseconds
 from governance.kafka_reader import Pulse
 from governance.ladder_watch import LadderWatch
 from governance.leadership.election import Election
 from governance.leadership.follower import FrontierFollower
-from governance.leadership.lease import EXPIRY
 from governance.leadership.process import this_holder
+from governance.leadership.standing import check_lease, standing_of
 from governance.lookout import Lookout, blindness
 from governance.loop import Loop
 from governance.metrics import PeriodMetrics
@@ -218,11 +218,7 @@ class StateService:
 
     def standing(self) -> Standing:
         """Return which service this is, and which one is active."""
-        if self.is_active:
-            own = self.fence.holder.address
-            return Standing(role=Role.ACTIVE, fencing=self.fence.fencing, active=own)
-        seen = self.fence.last
-        return Standing(role=Role.STANDBY, fencing=seen.fencing, active=self.fence.standby().active)
+        return standing_of(self.fence, is_active=self.is_active)
 
     def start(self) -> None:
         """Bring the database up to date, take the lease if it is free, and start the threads.
@@ -329,26 +325,9 @@ class StateService:
 
     def _lease(self) -> Check:
         """Say whether somebody is active: this service, or one that is heard of."""
-        if self.is_active:
-            late = self.store.fence is not None and self.fence.silence > EXPIRY
-            said = f"not renewed for {self.fence.silence:.0f} s" if late else None
-            return Check(status=Health.DEGRADED if late else Health.HEALTHY, message=said)
-        if self.fence.fencing is not None:
-            said = f"it holds the lease and cannot begin: {self._why_not_active()}"
-            return Check(status=Health.UNHEALTHY, message=said)
-        seen = self.election.seen
-        holder = self.fence.last.holder
-        if holder is None:
-            said = f"no service is the active one: {self._why_not_active()}"
-            return Check(status=Health.UNHEALTHY, message=said)
-        if seen.still > EXPIRY:
-            said = f"{holder.name} has been silent for {seen.still:.0f} s and is not replaced yet"
-            return Check(status=Health.UNHEALTHY, message=said)
-        return Check(status=Health.HEALTHY, message=f"standby: {holder.name} is the active one")
-
-    def _why_not_active(self) -> str:
-        """Return what is in the way of being the active one."""
-        return self.election.trouble or self._leading.trouble or "in a moment it will"
+        if self.store.fence is None:
+            return Check(status=Health.HEALTHY)
+        return check_lease(self.fence, self.election, fault=self._leading.trouble)
 
     def _database(self) -> Check:
         """Say whether the database answers."""
