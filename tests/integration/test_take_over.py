@@ -59,7 +59,7 @@ class Traffic(threading.Thread):
     """Sends actions and counts without a pause, until it is told to end."""
 
     def __init__(self, kafka: str, prefix: str) -> None:
-        super().__init__(name="traffic")
+        super().__init__(name="traffic", daemon=True)
         self._producer: Any = KafkaProducer(bootstrap_servers=kafka)
         self._prefix = prefix
         self._ended = threading.Event()
@@ -209,12 +209,14 @@ def run(campaign: Campaign, pair: list[StateServiceProcess], blows: list[str]) -
         service.start()
     campaign.until(lambda: campaign.lease().holder is not None)
     campaign.traffic.start()
-    for blow in blows:
-        goal = campaign.applied() + 1
-        campaign.until(lambda: campaign.applied() >= goal)  # noqa: B023 - this round only
-        PACE.wait(chance.uniform(0, 0.5))
-        campaign.took.setdefault(blow, []).append(strike(campaign, pair, blow))
-    campaign.traffic.end()
+    try:
+        for blow in blows:
+            goal = campaign.applied() + 1
+            campaign.until(lambda: campaign.applied() >= goal)  # noqa: B023 - this round only
+            PACE.wait(chance.uniform(0, 0.5))
+            campaign.took.setdefault(blow, []).append(strike(campaign, pair, blow))
+    finally:
+        campaign.traffic.end()
     campaign.until(campaign.is_drained)
     for service in pair:
         assert service.stop() == 0
