@@ -22,6 +22,7 @@ from governance.leadership.lease import (
 )
 from governance.leadership.process import this_holder
 from governance.store import Store
+from governance.store.copies import opened
 from governance.store.fence import Fence
 from rules.escalation_reference import decide
 from schemas.errors import Standby, Unavailable
@@ -33,6 +34,7 @@ class Machine:
     """One service of several, whose clock stands until it is told to go on."""
 
     def __init__(self, url: str, number: int) -> None:
+        self.url = url
         self.now = 1_000.0 * number
         self.begun = 0
         self.store = Store(url, patience=timedelta(milliseconds=300))
@@ -188,9 +190,14 @@ def refused(write: Callable[[], object]) -> None:
 
 def tamper(machine: Machine) -> bool:
     """Change a rule as an operator does by SQL."""
-    with Store(str(machine.store._engine.url.render_as_string(hide_password=False))).writing() as u:
-        u._connection.exec_driver_sql("UPDATE circuit_breaker_rules SET enabled = 0")
+    by_sql(machine.url, "UPDATE circuit_breaker_rules SET enabled = 0")
     return True
+
+
+def by_sql(url: str, statement: str) -> None:
+    """Do what somebody types into the database's shell."""
+    with opened(url) as store, store.writing() as unit:
+        unit._connection.exec_driver_sql(statement)
 
 
 def test_a_standby_lowers_at_once_and_the_active_one_tells(
@@ -288,13 +295,10 @@ def test_two_that_look_at_the_same_time_do_not_both_win(database_url: str) -> No
 def test_a_row_that_somebody_spoilt_is_taken_anew(machines: tuple[Machine, Machine]) -> None:
     """What cannot be read holds nothing, and what is gone is written again."""
     first, second = machines
-    url = first.store._engine.url.render_as_string(hide_password=False)
-    with Store(url).writing() as unit:
-        unit._connection.exec_driver_sql("UPDATE service_lease SET holder = 'nonsense'")
+    by_sql(first.url, "UPDATE service_lease SET holder = 'nonsense'")
     second.look()
     assert second.fence.fencing == 2
-    with Store(url).writing() as unit:
-        unit._connection.exec_driver_sql("DELETE FROM service_lease")
+    by_sql(first.url, "DELETE FROM service_lease")
     second.look(1)
     assert second.fence.fencing == 3
     first.look(1)
