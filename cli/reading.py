@@ -109,9 +109,9 @@ def acts(url: Url = None, as_json: AsJson = False) -> None:
 
 def _standing(url: str | None) -> str:
     """Return whether the service that answers is the active one, and which one is."""
-    from embedded.probe import answer, standing
+    from embedded.probe import standing
 
-    return standing(answer(f"{api_of(load_settings(), url)}/health"))
+    return standing(_read(url, "/health"))
 
 
 def _read(url: str | None, path: str) -> Any:

@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 from governance.leadership.lease import Holder, ProcessState
+from schemas.addresses import in_url
 from schemas.settings import Settings
 
 BOOT = Path("/proc/sys/kernel/random/boot_id")
@@ -40,7 +41,7 @@ def address_of(settings: Settings) -> str:
     if settings.advertised_url is not None:
         return settings.advertised_url
     host = socket.gethostname() if settings.host in ANYWHERE else settings.host
-    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+    return f"http://{in_url(host)}:{settings.port}"
 
 
 def state_of(holder: Holder) -> ProcessState:
