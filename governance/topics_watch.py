@@ -45,12 +45,10 @@ class TopicsWatch:
         frontiers: Frontiers,
         *,
         wait: Callable[[float], None],
-        is_active: Callable[[], bool] = lambda: True,
     ) -> None:
         self._desk = desk
         self._frontiers = frontiers
         self._wait = wait
-        self._is_active = is_active
         self._names = [desk.settings.topic(topic.name) for topic in (RULES, STATE)]
         self._topics = ControlTopics(bootstrap_servers, self._names)
         self._compared_at: float | None = None
@@ -63,16 +61,11 @@ class TopicsWatch:
     def turn(self) -> None:
         """Look, put right what is wrong, and wait.
 
-        A service that is not active only waits, and has everything to compare once it is.
-
         Raises:
             Unavailable: the database or a topic is not there; the next turn begins anew.
             KafkaError: Kafka does not answer.
         """
-        if self._is_active():
-            self.look()
-        elif self.may_publish:
-            self.stand_by()
+        self.look()
         self._wait(LOOK)
 
     def look(self) -> None:
@@ -105,7 +98,7 @@ class TopicsWatch:
         return frozenset(name for name, times in self._told.items() if times <= TELL)
 
     def stand_by(self) -> None:
-        """Publish nothing until the topics were compared anew: another service is active."""
+        """Publish nothing until the topics were compared anew: another service is active now."""
         self.may_publish = False
         self.close()
 

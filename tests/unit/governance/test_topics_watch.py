@@ -60,10 +60,7 @@ class Watch(TopicsWatch):
     """The watch over topics in memory, at moments that a test sets."""
 
     def __init__(self, desk: Desk, frontiers: Frontiers) -> None:
-        self.active = True
-        super().__init__(
-            desk, "nowhere", frontiers, wait=lambda _: None, is_active=lambda: self.active
-        )
+        super().__init__(desk, "nowhere", frontiers, wait=lambda _: None)
         self.kafka = Kafka([desk.settings.topic(topic.name) for topic in (RULES, STATE)])
         self._topics = self.kafka  # type: ignore[assignment]
 
@@ -95,10 +92,10 @@ def test_nothing_may_be_published_before_the_first_comparison(
         watch.turn()
     may = [watch.may_publish]
     watch.kafka.is_away = False
-    for active in (True, False):
-        watch.active = active
-        watch.turn()
-        may.append(watch.may_publish)
+    watch.turn()
+    may.append(watch.may_publish)
+    watch.stand_by()
+    may.append(watch.may_publish)
     assert may == [False, True, False]
     assert watch.kafka.is_new
 
