@@ -13,11 +13,19 @@ import typer
 
 from cli import (
     audit,
+    autonomy,
     configuration,
     database,
     dead_letters,
+    decisions,
+    events,
+    joint_acts,
+    morning,
     producing,
-    reading,
+    proposals,
+    readiness,
+    reports,
+    rules,
     running,
     tokens,
 )
@@ -38,7 +46,16 @@ app = typer.Typer(
 
 running.add_to(app)
 producing.add_to(app)
-reading.add_to(app)
+morning.add_to(app)
+autonomy.add_to(app)
+app.add_typer(events.app, name="events")
+app.add_typer(rules.app, name="rules")
+app.add_typer(joint_acts.app, name="acts")
+app.add_typer(proposals.app, name="proposals")
+app.add_typer(decisions.app, name="decide")
+app.add_typer(reports.cycle, name="cycle")
+app.add_typer(reports.app, name="report")
+app.add_typer(readiness.app, name="readiness")
 app.add_typer(configuration.app, name="config")
 app.add_typer(dead_letters.app, name="dlq")
 app.add_typer(tokens.app, name="token")

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from cli.encodings import can_show
 from schemas.terminals import printable
+
+if TYPE_CHECKING:
+    from cli.client import Answer
 
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")]
 
@@ -58,3 +61,23 @@ def _cell(value: Any) -> str:
     if isinstance(value, list):
         return printable(", ".join(map(str, value))) or "none"
     return "" if value is None else printable(str(value))
+
+
+def print_fields(fields: Mapping[str, Any]) -> None:
+    """Print one thing, a line for each of its *fields* that says something."""
+    width = max(map(len, fields), default=0)
+    for name, value in fields.items():
+        if value not in (None, "", []):
+            typer.echo(f"{name:<{width}}  {_cell(value)}")
+
+
+def told(answer: Answer, said: str, *, as_json: bool = False) -> None:
+    """Print what came of an act: *said*, or what a second person has to do first."""
+    if as_json:
+        print_json(answer.body)
+    elif answer.waits:
+        act = answer.body["jointAct"]
+        typer.echo(f"waits for a second person: {printable(act['summary'])}")
+        typer.echo(f"another person signs it: governance acts sign {act['id']}", err=True)
+    else:
+        typer.echo(printable(said))

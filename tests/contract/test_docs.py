@@ -76,7 +76,9 @@ def commands() -> set[str]:
     found = set()
     for name, command in group.commands.items():
         inner = command.commands if isinstance(command, TyperGroup) else {}
-        found |= {f"{name} {each}" for each in inner} or {name}
+        found |= {f"{name} {each}" for each in inner}
+        if not inner or command.invoke_without_command:  # type: ignore[attr-defined]
+            found.add(name)
     return found
 
 

@@ -218,7 +218,7 @@ def test_what_waits_says_how_it_is_signed(tmp_path: Path, api: str) -> None:
     shown = run(tmp_path, "acts", "--url", api)
 
     assert "act-1" in shown.stdout
-    assert "joint-acts/ID/countersign" in shown.stderr
+    assert "governance acts sign ID" in shown.stderr
     assert json.loads(run(tmp_path, "acts", "--url", api, "--json").stdout) == [ACT]
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cli import reading
+from cli import autonomy
+from cli.client import Client
 from cli.output import print_table
 
 
@@ -30,12 +31,13 @@ def test_a_paused_type_does_not_drive_a_terminal(
         "pausedCommandTypes": ["\x1b[2Jall is well\nepoch      1"],
         "autonomyEpoch": 7,
     }
-    monkeypatch.setattr(reading, "_read", lambda *_: found)
-    reading.state()
+    monkeypatch.setattr(Client, "get", lambda *_: found)
+    autonomy.state()
 
     assert capsys.readouterr().out.splitlines() == [
         "phase      L3, for 2 days",
         "whitelist  none",
         "paused     �[2Jall is well�epoch      1",
         "epoch      7",
+        "service    not known",
     ]
