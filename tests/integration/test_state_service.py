@@ -208,7 +208,8 @@ def test_health_follows_the_judges(
 
     eventually(found_healthy)
     checks = service.health()
-    assert checks.keys() == {"lease", "database", "kafka", "stream", "outbox", "rules"}
+    parts = {"lease", "database", "kafka", "stream", "outbox", "rules", "partitions"}
+    assert checks.keys() == parts
     assert checks["kafka"].bootstrap_servers == settings.kafka_bootstrap_servers
     assert checks["database"].latency is not None
 
