@@ -98,11 +98,13 @@ class GovernanceMetrics(Collector):
             info.add_metric([phase], int(phase is state.current_phase))
         days = self._gauge("days_since_phase_start", "Whole days in the present phase.")
         days.add_metric([], state.days_since_phase_start)
-        paused = self._gauge("paused_command_types", "Command types that are paused.")
+        paused = self._gauge("paused_command_types", "Command types that are paused by name.")
         paused.add_metric([], len(state.paused_command_types))
+        everything = self._gauge("all_paused", "1 while every command type is paused.")
+        everything.add_metric([], int(state.all_paused))
         epoch = self._gauge("autonomy_epoch", "How often autonomy was lowered, and once more.")
         epoch.add_metric([], state.autonomy_epoch)
-        yield from (info, days, paused, epoch, self._phase_changes())
+        yield from (info, days, paused, everything, epoch, self._phase_changes())
 
     def _phase_changes(self) -> Metric:
         """Return how often each phase was moved to; the first start is no move."""

@@ -141,6 +141,8 @@ def _state_of(record: StateRecord, desk: Desk) -> GovernanceState:
         phase_start_date=record.phase_start_date,
         command_whitelist=record.command_whitelist,
         paused_command_types=record.paused_command_types,
+        all_paused=record.all_paused,
+        resumed_command_types=record.resumed_command_types,
         autonomy_epoch=record.autonomy_epoch,
         days_since_phase_start=max(0, (desk.clock() - record.phase_start_date).days),
     )

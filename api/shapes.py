@@ -6,9 +6,16 @@ What the state service already speaks (`BreakerEvent`, `RuleEntry`, `GovernanceS
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from governance.checklist import ChecklistEntry
 from governance.events import Finding
@@ -116,13 +123,25 @@ class ResumeRequest(Strict):
 class ResumeManyRequest(ResumeRequest):
     """Which command types run again, and the state on which the caller decided that."""
 
-    command_types: Annotated[list[Name], Field(min_length=1, max_length=500)]
+    command_types: Annotated[list[Name], Field(max_length=500)] = []
+    all_paused: Literal[False] | None = Field(
+        default=None,
+        description="`false` ends the pause of every command type, as the kill switch begins it; "
+        "what `pausedCommandTypes` names and `commandTypes` does not stays paused.",
+    )
 
     @field_validator("command_types")
     @classmethod
     def _each_once(cls, names: list[str]) -> list[str]:
         """Return them in order: the same wish is the same however it is written."""
         return sorted(set(names))
+
+    @model_validator(mode="after")
+    def _says_what(self) -> Self:
+        """Refuse a wish for nothing."""
+        if not self.command_types and self.all_paused is None:
+            raise ValueError('name commandTypes, or say "allPaused": false')
+        return self
 
 
 class NewRule(Rule):

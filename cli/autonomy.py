@@ -108,11 +108,21 @@ def _show(found: Any, **more: str) -> None:
         {
             "phase": f"{found['currentPhase']}, for {found['daysSincePhaseStart']} days",
             "whitelist": ", ".join(found["commandWhitelist"]) or "none",
-            "paused": ", ".join(found["pausedCommandTypes"]) or "none",
+            "paused": _paused(found),
             "epoch": found["autonomyEpoch"],
             **more,
         }
     )
+
+
+def _paused(state: Any) -> str:
+    """Return what may not run, in words."""
+    named = ", ".join(state["pausedCommandTypes"])
+    if not state.get("allPaused"):
+        return named or "none"
+    runs = ", ".join(state["resumedCommandTypes"])
+    everything = f"everything but {runs}" if runs else "everything"
+    return f"{everything}; by name {named}" if named else everything
 
 
 def _preview(preview: Any) -> None:

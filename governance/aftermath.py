@@ -14,6 +14,7 @@ from governance.autonomy import Autonomy
 from governance.cooldown import Cooldown
 from schemas.governance import StateRecord
 from schemas.rules import RuleVersion
+from schemas.wire import listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,8 @@ def told_state(record: StateRecord) -> Autonomy:
         command_whitelist=tuple(record.command_whitelist),
         paused_command_types=tuple(record.paused_command_types),
         epoch=record.autonomy_epoch,
+        all_paused=record.all_paused,
+        resumed_command_types=tuple(record.resumed_command_types),
     )
 
 
@@ -52,9 +55,11 @@ def lowered_by(backup: Autonomy, restored: Autonomy) -> list[str]:
     if restored.phase is not backup.phase:
         said.append(f"phase {restored.phase} instead of {backup.phase}")
     if left:
-        said.append(f"{', '.join(left)} no longer on the whitelist")
+        said.append(f"{listed(left)} no longer on the whitelist")
+    if restored.all_paused and not backup.all_paused:
+        said.append("every command type paused")
     if held:
-        said.append(f"{', '.join(held)} paused")
+        said.append(f"{listed(held)} paused")
     return said
 
 
@@ -80,7 +85,7 @@ def facts_of(known: list[Aftermath]) -> list[dict[str, Any]]:
     return [
         {
             "source": one.source,
-            "states": [state.facts() for state in one.states],
+            "states": [state.told() for state in one.states],
             "cooldown": one.cooldown.to_wire() if one.cooldown else None,
             "revokedTokens": sorted(one.revoked),
         }

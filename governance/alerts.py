@@ -17,7 +17,7 @@ from schemas.alerts import Alert, AlertData, AlertType
 from schemas.events import Severity
 from schemas.governance import Phase
 from schemas.rules import RuleVersion
-from schemas.wire import iso_ms, to_ms
+from schemas.wire import iso_ms, listed, to_ms
 
 
 def tripped(event: BreakerEvent) -> Alert:
@@ -84,7 +84,7 @@ def phase_changed(
             scope="*",
             autonomy_epoch=after.epoch,
             context={
-                "from": before.facts(),
+                "from": before.told(),
                 "to": after.facts(),
             },
         ),
@@ -166,9 +166,52 @@ def type_paused(
             scope=command_type,
             command_type=command_type,
             autonomy_epoch=state.epoch,
-            context={"pausedCommandTypes": list(state.paused_command_types)},
+            context=_pauses(state),
         ),
     )
+
+
+def everything_paused(state: Autonomy, *, cause: str, because: str, at: datetime) -> Alert:
+    """Return the one alert that every command type was paused; *cause* makes its id."""
+    return Alert(
+        id=f"{cause}:paused",
+        type=AlertType.TYPE_PAUSED,
+        subject="*",
+        time=at,
+        data=AlertData(
+            summary=f"Every command type paused: {because}",
+            severity=Severity.CRITICAL,
+            scope="*",
+            autonomy_epoch=state.epoch,
+            context=_pauses(state),
+        ),
+    )
+
+
+def everything_resumed(state: Autonomy, *, cause: str, by: str, at: datetime) -> Alert:
+    """Return the alert that people ended the pause of everything; *cause* makes its id."""
+    named = listed(state.paused_command_types)
+    return Alert(
+        id=f"{cause}:resumed",
+        type=AlertType.TYPE_RESUMED,
+        subject="*",
+        time=at,
+        data=AlertData(
+            summary=f"The pause of every command type was ended by {by}"
+            + (f"; still paused: {named}" if named else ""),
+            severity=Severity.MEDIUM,
+            scope="*",
+            autonomy_epoch=state.epoch,
+            context=_pauses(state),
+        ),
+    )
+
+
+def _pauses(state: Autonomy) -> dict[str, Any]:
+    """Return what *state* says of pauses."""
+    facts = state.facts()
+    names = ("pausedCommandTypes", "allPaused", "resumedCommandTypes")
+    return {name: facts[name] for name in names if name in facts}
 
 
 def type_resumed(command_type: str, state: Autonomy, *, cause: str, by: str, at: datetime) -> Alert:
@@ -184,7 +227,7 @@ def type_resumed(command_type: str, state: Autonomy, *, cause: str, by: str, at:
             scope=command_type,
             command_type=command_type,
             autonomy_epoch=state.epoch,
-            context={"pausedCommandTypes": list(state.paused_command_types)},
+            context=_pauses(state),
         ),
     )
 

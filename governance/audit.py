@@ -67,6 +67,7 @@ class Act(StrEnum):
     RULE_CHANGED = "rule.changed"
     RULE_DELETED = "rule.deleted"
     RULE_INVALID = "rule.invalid"
+    PROTECTION_CHANGED = "protection.changed"
     STATE_ADOPTED = "state.adopted"
     STATE_RESTORED = "state.restored"
     CHECKLIST_CREATED = "checklist.created"
@@ -86,6 +87,14 @@ STATE_FACTS: Final = frozenset(
     ("phase", "phaseStartDate", "commandWhitelist", "pausedCommandTypes", "autonomyEpoch")
 )
 """What a row says of autonomy if it says anything: the keys of `Autonomy.facts`."""
+
+PAUSE_FACTS: Final = frozenset(("allPaused", "resumedCommandTypes"))
+"""What it says besides while everything is paused."""
+
+
+def state_told(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what *facts* say of autonomy alone, None for what they say only while it holds."""
+    return {name: facts.get(name) for name in STATE_FACTS | PAUSE_FACTS}
 
 
 class AuditRow(NamedTuple):

@@ -85,6 +85,12 @@ class Frontiers:
         until = self.judged_until()
         return timedelta(0) if until is None else max(timedelta(0), until - now)
 
+    def overflowed(self) -> int:
+        """Return how many distinct values lately counted as one, as the workers say."""
+        with self._lock:
+            workers = {one.worker: one.overflowed for one in self._last.values()}
+        return sum(workers.values())
+
     def last(self) -> dict[int, Frontier]:
         """Return the last frontier of each judge partition."""
         with self._lock:

@@ -7,13 +7,21 @@ from collections.abc import Callable
 from typing import Final
 
 from governance.desk import Desk
-from governance.handlers import judge_validation, tend_joint_acts, tend_proposals
+from governance.handlers import (
+    judge_validation,
+    protect_types,
+    tend_joint_acts,
+    tend_proposals,
+)
 
 LOOK: Final = 2.0
 """Seconds between two looks at what approvals stand on; one that moved voids them that soon."""
 
 JUDGE: Final = 30.0
 """Seconds between two judgements of a validation: each sums up all minutes since the rise."""
+
+PROTECT: Final = 600.0
+"""Seconds between two looks at which command types are protected: they change with the day."""
 
 
 class LadderWatch:
@@ -23,6 +31,7 @@ class LadderWatch:
         self._desk = desk
         self._wait = wait
         self._judged: float | None = None
+        self._protected: float | None = None
 
     def turn(self) -> None:
         """Look, then wait.
@@ -36,4 +45,7 @@ class LadderWatch:
         if self._judged is None or now - self._judged >= JUDGE:
             judge_validation(self._desk)
             self._judged = now
+        if self._protected is None or now - self._protected >= PROTECT:
+            protect_types(self._desk)
+            self._protected = now
         self._wait(LOOK)

@@ -7,6 +7,10 @@ number, and a relay that starts looks at the last record of each partition first
 need not be sent. That is trusted only if the row of that number is the very record found and
 still waits: so a database restored from a backup, whose numbers begin again, loses nothing by
 it, and neither does a row that Kafka once refused.
+
+A record that Kafka takes from nobody, such as one that is too large, is set aside in the outbox:
+it holds nothing back, health names it, and it is tried again every minute until somebody has
+mended the cause or a newer record of its key has made it untrue.
 """
 
 from __future__ import annotations
@@ -16,10 +20,17 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from kafka import KafkaProducer, TopicPartition
-from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka.errors import (
+    CorruptRecordError,
+    InvalidRecordError,
+    KafkaError,
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+)
 from kafka.partitioner.default import murmur2
 
 from governance.desk import Desk
@@ -51,6 +62,26 @@ KEPT: Final = timedelta(days=1)
 KEPT_ROWS: Final = 10_000
 """Published rows stay so long, and so many of them at least, for those who follow the feed."""
 
+AGAIN: Final = 60.0
+"""Seconds after which what was set aside is tried again; also at each start."""
+
+LARGEST: Final = 16 * 1024 * 1024
+"""Bytes of a record that the producer takes, so that the topic's own limit decides."""
+
+DOUBTFUL: Final = 256 * 1024
+"""Bytes from which a record is sent again after a restart: Kafka may have refused it."""
+
+AT_FAULT: Final = (
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    CorruptRecordError,
+    InvalidRecordError,
+)
+"""What Kafka says of a record that it will not take from anybody as things are."""
+
+ORDER: Final = (STATE.name, RULES.name, ALERTS.name)
+"""The topics in the order of their turns: what the state is goes before all that waits."""
+
 PRUNE: Final = 600.0
 """Seconds between two prunings."""
 
@@ -62,6 +93,14 @@ NUMBER: Final = "outboxSeq"
 
 _HEADERS: Final = {ALERTS.name: (("content-type", CLOUD_EVENT.encode()),)}
 """What else a topic's records carry: CloudEvents tells its two modes apart by this header."""
+
+
+class _Outcome(NamedTuple):
+    """What became of rows: ``at_fault`` says why Kafka takes one from nobody, ``trouble`` else."""
+
+    arrived: list[int]
+    at_fault: dict[int, str]
+    trouble: KafkaError | None
 
 
 class OutboxRelay:
@@ -82,6 +121,8 @@ class OutboxRelay:
         self._woken = threading.Event()
         self._producer: Any = None
         self._pruned_at = time.monotonic()
+        self._again_at = 0.0
+        self._aside: set[int] = set()
         self._published: dict[TopicPartition, int] = {}
         self._tails: dict[TopicPartition, Any] = {}
         self._sent: list[OutboxRow] = []
@@ -89,7 +130,7 @@ class OutboxRelay:
         desk.store.on_commit(self._woken.set)
 
     def turn(self) -> None:
-        """Publish the oldest rows, or wait until there are some and they may be published.
+        """Publish the oldest rows of each topic, or wait until there are some and they may be.
 
         Raises:
             Standby: another service is the active one, and publishes them.
@@ -100,9 +141,11 @@ class OutboxRelay:
             self._woken.wait(HELD_BACK)
             return
         self._woken.clear()
+        rows = self._set_aside()
         with self._desk.store.reading() as unit:
             self._desk.store.check_lease(unit)
-            rows = unit.outbox.unpublished(BATCH)
+            for topic in ORDER:
+                rows += unit.outbox.unpublished(BATCH, topic=topic)
         if rows:
             self._publish(rows)
         else:
@@ -138,45 +181,75 @@ class OutboxRelay:
         with self._desk.store.writing(needs_lease=False) as unit:
             unit.outbox.repeat(*WHOLE_STATE, at=self._desk.clock())
 
+    def _set_aside(self) -> list[OutboxRow]:
+        """Return what was set aside, if it is time to try it again."""
+        if time.monotonic() < self._again_at:
+            return []
+        with self._desk.store.reading() as unit:
+            waits = unit.outbox.count_refused()
+        if waits:
+            with self._desk.store.writing(keeps=False) as unit:
+                unit.outbox.drop_superseded((STATE.name, RULES.name))
+                rows = [one.row for one in unit.outbox.refused(BATCH)]
+        self._again_at = time.monotonic() + AGAIN
+        self._aside = {row.seq for row in rows} if waits else set()
+        return rows if waits else []
+
     def _publish(self, rows: list[OutboxRow]) -> None:
-        """Send *rows* in order, and mark those that arrived."""
+        """Send *rows* in order, and mark those that arrived and those that Kafka never takes."""
         producer = self._producer or self._open()
         self._sent = rows
-        sent: list[tuple[OutboxRow, Any]] = []
-        for row in rows:
-            place = self._place(producer, row)
-            known = row.seq <= self._already(place)
-            sent.append((row, None if known else self._send(producer, place, row)))
-        arrived, refused = self._outcome(sent)
-        if arrived:
+        sent = [(row, self._hand_over(producer, row)) for row in rows]
+        outcome = self._outcome(sent)
+        if outcome.arrived or outcome.at_fault:
             with self._desk.store.writing(keeps=False) as unit:
-                unit.outbox.mark_published(arrived, self._desk.clock())
-        if len(arrived) == len(rows):
+                unit.outbox.mark_published(outcome.arrived, self._desk.clock())
+                for seq, why in outcome.at_fault.items():
+                    unit.outbox.set_aside(seq, why)
+        if len(outcome.arrived) + len(outcome.at_fault) == len(rows):
             self._sent = []
-        if refused is not None:
-            raise refused
+        if outcome.at_fault:
+            self.close()  # a refusal makes the producer's numbers of its batches doubtful
+        if outcome.trouble is not None:
+            raise outcome.trouble
 
-    def _outcome(self, sent: list[tuple[OutboxRow, Any]]) -> tuple[list[int], KafkaError | None]:
+    def _hand_over(self, producer: Any, row: OutboxRow) -> Any:
+        """Return the future of *row*, why the producer does not take it, or None if it is there."""
+        place = self._place(producer, row)
+        doubtful = row.seq in self._aside or len(row.value) >= DOUBTFUL
+        if row.seq <= self._already(place) and not doubtful:
+            return None
+        try:
+            return self._send(producer, place, row)
+        except AT_FAULT as error:
+            return error
+
+    def _outcome(self, sent: list[tuple[OutboxRow, Any]]) -> _Outcome:
         """Wait for Kafka to have each row; return those that it has, and why not the others.
 
         Ends early when we are asked to stop. A row that Kafka refuses stays in the outbox and
         is tried again, but does not hold back those of other keys.
         """
-        arrived: list[int] = []
-        refused: KafkaError | None = None
+        outcome = _Outcome([], {}, None)
         for row, future in sent:
             try:
                 if future is not None and not self._has(future):
                     break
+            except AT_FAULT as error:
+                what = f"{row.topic} {row.key!r}, {len(row.value)} characters"
+                log.error("Kafka does not take outbox row %d (%s): %s", row.seq, what, error)
+                outcome.at_fault[row.seq] = f"{what}: {type(error).__name__}"
             except KafkaError as error:
                 log.error("Kafka refused outbox row %d for %s: %s", row.seq, row.topic, error)
-                refused = error
+                outcome = outcome._replace(trouble=error)
             else:
-                arrived.append(row.seq)
-        return arrived, refused
+                outcome.arrived.append(row.seq)
+        return outcome
 
     def _has(self, future: Any) -> bool:
         """Wait until Kafka acknowledged a record, however long; False if asked to stop first."""
+        if isinstance(future, KafkaError):
+            raise future
         while True:
             try:
                 future.get(timeout=1)
@@ -228,6 +301,7 @@ class OutboxRelay:
             bootstrap_timeout_ms=PATIENCE,
             request_timeout_ms=PATIENCE,
             max_block_ms=PATIENCE,
+            max_request_size=LARGEST,
             reconnect_backoff_max_ms=1_000,
             allow_auto_create_topics=False,
         )

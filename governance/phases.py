@@ -10,14 +10,15 @@ makes nothing stale: it needs no epoch of its own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from governance.autonomy import Autonomy
 from schemas.errors import NotFound, PhaseSkipped, Refused, StaleEpoch
-from schemas.governance import Phase
+from schemas.governance import Phase, fits
+from schemas.wire import listed
 
 WHOLE_SECOND: Final = timedelta(seconds=1)
 """SQL's ``datetime('now')`` cuts off what is less."""
@@ -66,35 +67,98 @@ def promoted(state: Autonomy, target: Phase, *, adds: Sequence[str], now: dateti
     )
 
 
-def killed(state: Autonomy, known_types: Sequence[str], now: datetime) -> Autonomy:
-    """Return *state* at L3 with nothing allowed and every known command type paused.
+def killed(state: Autonomy, known_types: Collection[str], now: datetime) -> Autonomy:
+    """Return *state* at L3 with nothing allowed and everything paused, whatever was ever seen.
 
-    A state that is so already stays as it is, epoch and all: pulling twice is pulling once.
+    *known_types* are named as paused besides, as many as a state may name, so that each stays
+    so until people resume it by name. A state that is so already stays as it is, epoch and all:
+    pulling twice is pulling once.
     """
-    held = tuple(sorted({*state.paused_command_types, *known_types}))
-    stopped = replace(reverted(state, now), paused_command_types=held)
-    return state if stopped.at_epoch(state.epoch) == state else stopped
+    if (state.phase, state.command_whitelist) == (Phase.L3, ()) and state.stands_still:
+        return state
+    held = _as_many_as_fit((*state.paused_command_types, *sorted(known_types)))
+    return replace(
+        reverted(state, now),
+        paused_command_types=held,
+        all_paused=True,
+        resumed_command_types=(),
+    )
 
 
 def paused(state: Autonomy, command_type: str) -> Autonomy:
-    """Return *state* with *command_type* paused; the epoch moves even if it was paused before."""
-    held = {*state.paused_command_types, command_type}
-    return replace(state, paused_command_types=tuple(sorted(held)), epoch=state.epoch + 1)
+    """Return *state* with *command_type* paused; the epoch moves even if it was paused before.
+
+    Beyond as many as a state may name, everything is paused instead: no pause is lost.
+    """
+    held = tuple(sorted({*state.paused_command_types, command_type}))
+    named = fits(held)
+    return replace(
+        state,
+        paused_command_types=held if named else state.paused_command_types,
+        all_paused=state.all_paused or not named,
+        resumed_command_types=_without(state.resumed_command_types, command_type),
+        epoch=state.epoch + 1,
+    )
+
+
+def bounded(state: Autonomy, known_types: Collection[str]) -> Autonomy:
+    """Return *state* so that a record can hold it, in a new epoch, or as it is if one can.
+
+    Everything is paused where it names too many; it then names *known_types* before others.
+    """
+    held, left = state.paused_command_types, state.resumed_command_types
+    if fits(held) and fits(left):
+        return state
+    return replace(
+        state,
+        paused_command_types=_as_many_as_fit(sorted(held, key=lambda one: one not in known_types)),
+        all_paused=True,
+        resumed_command_types=_as_many_as_fit(left) if state.all_paused else (),
+        epoch=state.epoch + 1,
+    )
 
 
 def resumed(state: Autonomy, command_type: str, *, epoch: int) -> Autonomy:
     """Return *state* with *command_type* running again; people only, so the epoch stays.
 
+    While everything is paused it becomes an exception.
+
     Raises:
         StaleEpoch: *epoch* is not the present one: the caller has not seen the last lowering.
         NotFound: the type is not paused.
+        Refused: there are as many exceptions as a state may name.
     """
     if epoch != state.epoch:
         raise StaleEpoch(epoch, state.epoch)
-    if command_type not in state.paused_command_types:
+    if not state.is_paused(command_type):
         raise NotFound("paused command type", command_type, state.paused_command_types)
-    rest = tuple(held for held in state.paused_command_types if held != command_type)
-    return replace(state, paused_command_types=rest)
+    rest = _without(state.paused_command_types, command_type)
+    if not state.all_paused:
+        return replace(state, paused_command_types=rest)
+    runs = tuple(sorted({*state.resumed_command_types, command_type}))
+    if not fits(runs):
+        raise Refused(
+            f"{len(state.resumed_command_types)} command types run already while all others are "
+            f"paused, and a state names no more",
+            allowed_when='end the pause of everything, with "allPaused": false',
+        )
+    return replace(state, paused_command_types=rest, resumed_command_types=runs)
+
+
+def unpaused(state: Autonomy, *, epoch: int) -> Autonomy:
+    """Return *state* without the pause of everything; what it names as paused stays so.
+
+    People only, so the epoch stays.
+
+    Raises:
+        StaleEpoch: *epoch* is not the present one: the caller has not seen the last lowering.
+        NotFound: not everything is paused.
+    """
+    if epoch != state.epoch:
+        raise StaleEpoch(epoch, state.epoch)
+    if not state.all_paused:
+        raise NotFound("pause", "allPaused")
+    return replace(state, all_paused=False, resumed_command_types=())
 
 
 def adopted(before: Autonomy, found: Autonomy, now: datetime) -> Autonomy:
@@ -110,7 +174,11 @@ def adopted(before: Autonomy, found: Autonomy, now: datetime) -> Autonomy:
     moved = found.phase is not before.phase
     kept = found.phase_start_date == before.phase_start_date
     since = now if moved and kept else found.phase_start_date
-    return replace(found, phase_start_date=since, epoch=before.epoch + 1)
+    named = found.resumed_command_types if found.all_paused else ()
+    runs = tuple(sorted({*named} - {*found.paused_command_types}))
+    return replace(
+        found, phase_start_date=since, resumed_command_types=runs, epoch=before.epoch + 1
+    )
 
 
 def restored(backup: Autonomy, others: Sequence[Autonomy], now: datetime) -> Autonomy:
@@ -123,14 +191,19 @@ def restored(backup: Autonomy, others: Sequence[Autonomy], now: datetime) -> Aut
     phase = min((one.phase for one in every), key=lambda phase: phase.rank)
     allowed = frozenset.intersection(*(frozenset(one.command_whitelist) for one in every))
     held = frozenset.union(*(frozenset(one.paused_command_types) for one in every))
-    return replace(
+    exceptions = [frozenset(one.resumed_command_types) for one in every if one.all_paused]
+    runs = frozenset.intersection(*exceptions) - held if exceptions else frozenset[str]()
+    least = replace(
         backup,
         phase=phase,
         phase_start_date=backup.phase_start_date if phase is backup.phase else now,
         command_whitelist=tuple(name for name in backup.command_whitelist if name in allowed),
         paused_command_types=tuple(sorted(held)),
+        all_paused=bool(exceptions),
+        resumed_command_types=tuple(sorted(runs)),
         epoch=max(one.epoch for one in every) + 1,
     )
+    return bounded(least, backup.paused_command_types).at_epoch(least.epoch)
 
 
 def check_lowers(before: Autonomy, found: Autonomy) -> None:
@@ -140,14 +213,16 @@ def check_lowers(before: Autonomy, found: Autonomy) -> None:
         Refused: says what it would allow.
     """
     allowed = sorted(set(found.command_whitelist) - set(before.command_whitelist))
-    freed = sorted(set(before.paused_command_types) - set(found.paused_command_types))
+    named = {*before.paused_command_types, *found.resumed_command_types}
+    freed = sorted(before.paused_among(named) - found.paused_among(named))
     for what, raises in (
         (
             f"raises the phase from {before.phase} to {found.phase}",
             found.phase.rank > before.phase.rank,
         ),
-        (f"allows {', '.join(allowed)}", bool(allowed)),
-        (f"resumes {', '.join(freed)}", bool(freed)),
+        (f"allows {listed(allowed)}", bool(allowed)),
+        (f"resumes {listed(freed)}", bool(freed)),
+        ("ends the pause of everything", before.all_paused and not found.all_paused),
         (
             f"claims a phase that began on {found.phase_start_date:%Y-%m-%d}",
             found.phase_start_date < before.phase_start_date - WHOLE_SECOND,
@@ -157,6 +232,21 @@ def check_lowers(before: Autonomy, found: Autonomy) -> None:
             raise Refused(
                 f"a change by SQL {what}", allowed_when="autonomy is raised through the API only"
             )
+
+
+def _without(names: Sequence[str], name: str) -> tuple[str, ...]:
+    """Return *names* but *name*."""
+    return tuple(one for one in names if one != name)
+
+
+def _as_many_as_fit(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the first of *names* that a state may name together, in alphabetical order."""
+    held: list[str] = []
+    for name in dict.fromkeys(names):
+        if not fits([*held, name]):
+            break
+        held.append(name)
+    return tuple(sorted(held))
 
 
 def _lowered(state: Autonomy, phase: Phase, *, whitelist: Sequence[str], now: datetime) -> Autonomy:

@@ -57,6 +57,10 @@ class Rationale(Wire):
     key_achievements: list[str]
 
 
+SHOWN_IDS: Final = 100
+"""Unresolved events that a proposal names at most."""
+
+
 class RiskAssessment(Wire):
     """What could go wrong, what is done about it, and how to go back."""
 
@@ -70,7 +74,8 @@ class Basis(Wire):
     """What must not change while people decide.
 
     ``newest_event`` is the id of the last breaker event, so that one which was resolved
-    between two looks is noticed too.
+    between two looks is noticed too. Of very many ``unresolved_events`` the last entry stands
+    for all beyond the first, see `bound_ids`.
     """
 
     ruleset_version: str
@@ -253,6 +258,18 @@ def ruleset_version(rules: Sequence[RuleVersion]) -> str:
     """Return a name for *rules*, the newest version of each: another for every change of any."""
     keys = sorted(version.key for version in rules)
     return hashlib.sha256("\n".join(keys).encode()).hexdigest()[:16]
+
+
+def bound_ids(ids: Sequence[str]) -> list[str]:
+    """Return *ids* in order; of very many the first, and one entry that changes with the rest.
+
+    A flood of types trips as many breakers: what people are bound to stays small, and exact.
+    """
+    named = sorted(ids)
+    if len(named) <= SHOWN_IDS:
+        return named
+    digest = hashlib.sha256("\n".join(named[SHOWN_IDS:]).encode()).hexdigest()[:16]
+    return [*named[:SHOWN_IDS], f"and {len(named) - SHOWN_IDS} more, SHA-256 {digest}"]
 
 
 def what_moved(before: Basis, after: Basis) -> list[str]:

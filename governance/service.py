@@ -47,7 +47,7 @@ from governance.upkeep_watch import UpkeepWatch
 from rules.escalation import EscalationEngine
 from schemas.errors import BadSetting, GovernanceError, Unavailable
 from schemas.settings import Settings
-from schemas.tallies import OVERALL, Counts
+from schemas.tallies import OTHER, OVERALL, Counts
 
 log = logging.getLogger(__name__)
 
@@ -380,6 +380,13 @@ class StateService:
         if bad.at is not None and now - bad.at < REMEMBERED:
             said = f"{bad.count} unreadable records on breaker-actions; the last at {bad.last}"
             return Check(status=Health.DEGRADED, message=said, latency=latency)
+        if overflowed := self.frontiers.overflowed():
+            said = (
+                f"{overflowed} distinct command types or label values are beyond "
+                f"GOVERNANCE_SCOPE_LIMIT and count together as {OTHER}; find the producer that "
+                f"makes them up, or raise the limit"
+            )
+            return Check(status=Health.DEGRADED, message=said, latency=latency)
         return Check(status=Health.HEALTHY, latency=latency)
 
     def _outbox(self) -> Check:
@@ -387,8 +394,16 @@ class StateService:
         try:
             with self.store.reading() as unit:
                 count, oldest = unit.outbox.waiting()
+                refused = unit.outbox.count_refused()
+                first = unit.outbox.refused(1)
         except GovernanceError as error:
             return Check(status=Health.DEGRADED, message=str(error))
+        if first:
+            said = (
+                f"Kafka does not take {refused} record(s), which wait aside: {first[0].why}; "
+                f"raise max.message.bytes of the topic, or see docs/operations.md"
+            )
+            return Check(status=Health.UNHEALTHY, message=said)
         if self.topics.last.conflict:
             return Check(status=Health.UNHEALTHY, message=self.topics.last.conflict)
         if self._comparing.trouble:

@@ -100,6 +100,10 @@ class Frontier(Wire):
         default=None,
         description="Versions it judged by before and cannot find on `rules`: it waits for them.",
     )
+    overflowed: int = Field(
+        default=0,
+        description="Distinct values beyond the limit that this worker counted as one lately.",
+    )
 
 
 Decision = Annotated[BreakerAction | Frontier, Field(discriminator="kind")]

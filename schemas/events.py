@@ -24,7 +24,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from schemas.json_text import readable
-from schemas.wire import MAX_TEXT, Moment, Wire, without_nul
+from schemas.wire import MAX_TEXT, OVERFLOW, Moment, Wire, without_nul, without_overflow
 
 MAX_RECORD: Final = 64 * 1024
 """Bytes in a record's value; a longer one is dead-lettered as ``too_large``."""
@@ -38,6 +38,17 @@ Text = Annotated[
 ]
 OptionalText = Annotated[
     str, StringConstraints(strict=True, max_length=MAX_TEXT), AfterValidator(without_nul)
+]
+
+CommandType = Annotated[
+    Text,
+    AfterValidator(without_overflow),
+    Field(json_schema_extra={"not": {"const": OVERFLOW}}),
+]
+LabelValue = Annotated[
+    OptionalText,
+    AfterValidator(without_overflow),
+    Field(json_schema_extra={"not": {"const": OVERFLOW}}),
 ]
 
 
@@ -112,7 +123,7 @@ class _Event(Wire):
     autonomous: Annotated[bool, Field(strict=True)] = False
     actor: OptionalText | None = None
     epoch: Annotated[int, Field(strict=True, ge=0, lt=2**63)] | None = None
-    labels: Annotated[dict[OptionalText, OptionalText], Field(max_length=MAX_LABELS)] | None = None
+    labels: Annotated[dict[OptionalText, LabelValue], Field(max_length=MAX_LABELS)] | None = None
 
 
 class CommandEvent(_Event):
@@ -120,7 +131,7 @@ class CommandEvent(_Event):
 
     kind: Literal["command"]
     command_id: Text
-    command_type: Text
+    command_type: CommandType
     status: Status
     duration_ms: Annotated[float, Field(strict=True, ge=0, le=1e15)] | None = None
     error_class: OptionalText | None = None
@@ -133,7 +144,7 @@ class IncidentEvent(_Event):
     incident_id: Text
     severity: Severity
     command_id: OptionalText | None = None
-    command_type: Text | None = None
+    command_type: CommandType | None = None
     summary: OptionalText | None = None
 
 
@@ -143,7 +154,7 @@ class SafetyEvent(_Event):
     kind: Literal["safety"]
     signal: Signal
     command_id: OptionalText | None = None
-    command_type: Text | None = None
+    command_type: CommandType | None = None
 
 
 Event = Annotated[CommandEvent | IncidentEvent | SafetyEvent, Field(discriminator="kind")]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
@@ -27,11 +29,32 @@ class Phase(StrEnum):
 
 LADDER: Final[tuple[Phase, ...]] = tuple(Phase)
 
+MOST_PAUSED: Final = 200
+"""Command types that a state names as paused, and as exceptions, at most.
+
+With `MOST_PAUSED_BYTES` it keeps every record and alert that holds a state, or two of them, far
+below the megabyte that Kafka takes. A pause beyond it pauses everything.
+"""
+
+MOST_PAUSED_BYTES: Final = 64 * 1024
+"""Bytes that each of these lists has as JSON at most."""
+
+
+def fits(names: Sequence[str]) -> bool:
+    """Return whether a state may name *names* as paused, or as exceptions.
+
+    >>> fits(["SET_FAN"]), fits(["x" * 256] * 201)
+    (True, False)
+    """
+    return len(names) <= MOST_PAUSED and len(json.dumps(list(names))) <= MOST_PAUSED_BYTES
+
 
 class StateRecord(Wire):
     """The state as a whole, key ``governance``; also one record ``epoch/N`` for each epoch.
 
-    ``effective_from`` is the log time (ms) from which judges show the epoch.
+    ``effective_from`` is the log time (ms) from which judges show the epoch. While
+    ``all_paused`` holds, every command type is paused but ``resumed_command_types``, also one
+    that nobody has seen yet; otherwise exactly ``paused_command_types`` are.
     """
 
     kind: Literal["state"] = "state"
@@ -39,6 +62,8 @@ class StateRecord(Wire):
     phase_start_date: Moment
     command_whitelist: list[str]
     paused_command_types: list[str]
+    all_paused: bool = False
+    resumed_command_types: list[str] = []
     autonomy_epoch: int
     effective_from: int
     updated_at: Moment
@@ -59,8 +84,30 @@ class ResolutionRecord(Wire):
     resolved_at: Moment
 
 
-StateTopicRecord = Annotated[StateRecord | ResolutionRecord, Field(discriminator="kind")]
-STATE_TOPIC: Final[TypeAdapter[StateRecord | ResolutionRecord]] = TypeAdapter(StateTopicRecord)
+class ProtectionRecord(Wire):
+    """Command types that keep a scope of their own whatever else is seen, key ``protection/N``.
+
+    N is ``version``; every version is kept for ever. In force from ``effective_from`` (ms of log
+    time, a multiple of 100) until a later one is.
+    """
+
+    kind: Literal["protection"] = "protection"
+    version: Annotated[int, Field(ge=1)]
+    command_types: list[str]
+    effective_from: Annotated[int, Field(ge=0)]
+
+    @property
+    def key(self) -> str:
+        """Return the record key."""
+        return f"protection/{self.version}"
+
+
+StateTopicRecord = Annotated[
+    StateRecord | ResolutionRecord | ProtectionRecord, Field(discriminator="kind")
+]
+STATE_TOPIC: Final[TypeAdapter[StateRecord | ResolutionRecord | ProtectionRecord]] = TypeAdapter(
+    StateTopicRecord
+)
 
 
 class GovernanceState(Wire):
@@ -70,6 +117,13 @@ class GovernanceState(Wire):
     phase_start_date: Moment
     command_whitelist: list[str]
     paused_command_types: list[str]
+    all_paused: bool = Field(
+        default=False,
+        description="Every command type is paused but `resumedCommandTypes`, seen before or not.",
+    )
+    resumed_command_types: list[str] = Field(
+        default=[], description="What runs while `allPaused` holds; empty otherwise."
+    )
     autonomy_epoch: int
     days_since_phase_start: int
     last_report_date: Moment | None = None

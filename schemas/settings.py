@@ -47,9 +47,10 @@ from schemas.faults import (
     WORKER_ID,
     fault_of,
 )
-from schemas.governance import Phase
+from schemas.governance import MOST_PAUSED, Phase, fits
 from schemas.places import path_fault
 from schemas.terminals import printable
+from schemas.wire import OVERFLOW
 
 Name = Annotated[str, Field(min_length=1, max_length=256)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
@@ -280,6 +281,17 @@ class Settings(BaseSettings):
         if path.name in ("", "..", ":memory:"):
             raise ValueError(f"{path} is no file; name one, in a folder that is there for it")
         return path
+
+    @field_validator("phase_whitelists")
+    @classmethod
+    def _bounded(cls, whitelists: dict[Phase, tuple[str, ...]]) -> dict[Phase, tuple[str, ...]]:
+        """Refuse a name that stands for others, and more names than a state may hold."""
+        names = sorted({name for adds in whitelists.values() for name in adds})
+        if OVERFLOW in names:
+            raise ValueError(f"{OVERFLOW} is no command type: it stands for all beyond the limit")
+        if not fits(names):
+            raise ValueError(f"all phases together may name {MOST_PAUSED} command types at most")
+        return whitelists
 
     @field_validator("database_url")
     @classmethod

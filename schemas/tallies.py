@@ -17,6 +17,8 @@ from typing import Final
 
 import msgspec
 
+from schemas.wire import OVERFLOW
+
 STEP: Final = 100
 """Milliseconds between two cuts: every decision falls on a multiple of it."""
 
@@ -38,8 +40,8 @@ ID_LIMIT: Final = 500_000
 OVERALL: Final = "*"
 """The scope of everything."""
 
-OTHER: Final = "__other__"
-"""The scope value that stands for all beyond the cap on distinct values."""
+OTHER: Final = OVERFLOW
+"""The scope value that stands for all beyond the cap on distinct values; nobody may send it."""
 
 SAMPLES: Final = 20
 """Failing commands kept as evidence per scope, class and cut."""

@@ -57,7 +57,11 @@ TALLIES: Final = Topic("tallies", 4, "none", "Cuts", max_message_bytes=8 * MIB)
 BREAKER_ACTIONS: Final = Topic("breaker-actions", 1, "scope", "Decision", retention_ms=30 * DAY)
 RULES: Final = Topic("rules", 1, "name@version", "RuleVersion", cleanup="compact")
 STATE: Final = Topic(
-    "state", 1, "governance, epoch/N or resolution/ID", "StateTopicRecord", cleanup="compact"
+    "state",
+    1,
+    "governance, epoch/N, resolution/ID or protection/N",
+    "StateTopicRecord",
+    cleanup="compact",
 )
 ALERTS: Final = Topic("alerts", 3, "scope", "Alert", retention_ms=30 * DAY)
 DEAD_LETTERS: Final = Topic(

@@ -6,6 +6,7 @@ finite, so that one poisoned record cannot reach a window, a database or a page.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -14,6 +15,9 @@ from pydantic.alias_generators import to_camel
 
 MAX_TEXT = 256
 """Characters in an identifier or a name."""
+
+OVERFLOW = "__other__"
+"""What stands for all values of a grouping beyond the limit of distinct ones."""
 
 MAX_PROSE = 4096
 """Characters in a sentence that people write: notes, reasons."""
@@ -31,6 +35,27 @@ def without_nul(text: str) -> str:
     if "\x00" in text:
         raise ValueError(NO_NUL)
     return text
+
+
+def without_overflow(text: str) -> str:
+    """Return *text* unchanged.
+
+    Raises:
+        ValueError: it is the name that stands for all values beyond the limit of distinct ones.
+    """
+    if text == OVERFLOW:
+        raise ValueError(f"must not be {OVERFLOW}, which stands for all beyond the limit")
+    return text
+
+
+def listed(names: Collection[str], most: int = 10) -> str:
+    """Return *names* in one line: the first *most*, and how many there are beyond.
+
+    >>> listed(["A", "B", "C"], most=2)
+    'A, B and 1 more'
+    """
+    shown = ", ".join(list(names)[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
 
 
 def iso(moment: datetime) -> str:

@@ -199,6 +199,7 @@ class StreamApp(faust.App):
             source_partitions=lambda: self.partitions.widths.events,
             tally_partitions=self.partitions.homes,
             on_outputs=self._note_actions,
+            overflowed=lambda: sum(tally.memory.overflowed for tally in self.tallying.states),
         )
         self.sides = (self.tallying, self.judging)
 

@@ -7,6 +7,7 @@ test keeps the two in agreement.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from operator import itemgetter
@@ -28,7 +29,7 @@ from schemas.events import (
 )
 from schemas.faults import fault_of
 from schemas.json_text import readable
-from schemas.wire import MAX_TEXT, NO_NUL
+from schemas.wire import MAX_TEXT, NO_NUL, OVERFLOW
 
 MAX_DETAIL: Final = 512
 """Characters of explanation that travel with a dead letter."""
@@ -113,7 +114,10 @@ Found = Decoded | BadRecord | None
 _fast: Final[msgspec.json.Decoder[Decoded]] = msgspec.json.Decoder(Decoded)
 _BRACE: Final = ord("{")
 _first_byte: Final = itemgetter(0)
-_ESCAPED_NUL: Final = b"\\u0000"
+_ESCAPED: Final = b"\\u00"
+_ESCAPED_ASCII: Final = re.compile(rb"\\u00[0-7]")
+"""An escape of NUL, which we refuse, or of a letter that spells a name we refuse."""
+_OVERFLOW: Final = OVERFLOW.encode()
 _SHALLOW: Final = 500
 """Bytes up to which a record cannot nest deep enough to matter."""
 _OPENERS: Final = 64
@@ -174,9 +178,10 @@ def _decode_lines(values: list[bytes]) -> list[Found] | None:
 def _is_usual(text: bytes) -> bool:
     """Return whether msgspec may be trusted with *text*.
 
-    It takes an escaped NUL, which we refuse, and does not look at the UTF-8 of what it skips.
+    It takes an escaped NUL and the name of the overflow, which we refuse, and does not look at
+    the UTF-8 of what it skips.
     """
-    if _ESCAPED_NUL in text:
+    if _OVERFLOW in text or (_ESCAPED in text and _ESCAPED_ASCII.search(text)):
         return False
     if text.isascii():
         return True

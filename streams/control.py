@@ -18,10 +18,10 @@ from pydantic import ValidationError
 
 from rules.live import make_live
 from schemas.errors import RuleError
-from schemas.governance import STATE_TOPIC, ResolutionRecord
+from schemas.governance import STATE_TOPIC, ProtectionRecord, ResolutionRecord
 from schemas.rules import RuleVersion
 from streams.judge import Resolution
-from streams.rulebook import Entry
+from streams.rulebook import PROTECTION, Entry
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +50,12 @@ def named_version(value: bytes) -> list[tuple[str, int]]:
         return []
 
 
+def protection_of(record: ProtectionRecord) -> Entry:
+    """Return a version of the protected command types as the rulebook keeps it."""
+    names = frozenset(record.command_types)
+    return Entry(PROTECTION, record.version, record.effective_from, None, names)
+
+
 @dataclass
 class News:
     """What a stretch of the control topics says."""
@@ -58,9 +64,10 @@ class News:
     resolutions: list[Resolution] = field(default_factory=list)
     epochs: list[tuple[int, int]] = field(default_factory=list)
     unusable: list[tuple[str, int]] = field(default_factory=list)
+    protections: list[Entry] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.entries or self.resolutions or self.epochs or self.unusable)
+        return any((self.entries, self.resolutions, self.epochs, self.unusable, self.protections))
 
     def extend(self, other: News) -> None:
         """Add what *other* says."""
@@ -68,6 +75,7 @@ class News:
         self.resolutions += other.resolutions
         self.epochs += other.epochs
         self.unusable += other.unusable
+        self.protections += other.protections
 
 
 class Control:
@@ -153,5 +161,7 @@ class Control:
             news.resolutions.append(
                 Resolution(record.action_id, record.rule, record.scope_key, record.effective_from)
             )
+        elif isinstance(record, ProtectionRecord):
+            news.protections.append(protection_of(record))
         else:
             news.epochs.append((record.autonomy_epoch, record.effective_from))

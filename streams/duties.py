@@ -119,6 +119,7 @@ def show(app: StreamApp) -> None:
         (metrics.events, stats.events),
         (metrics.duplicates, stats.duplicates),
         (metrics.early, stats.early),
+        (metrics.overflow, stats.overflowed),
         (metrics.late, stats.dead.get("late", 0)),
         (metrics.invalid, app.control.invalid),
     ):
@@ -133,3 +134,4 @@ def show(app: StreamApp) -> None:
         metrics.scopes.labels(str(judge.partition)).set(len(judge.scopes))
     for tally in app.tallying.states:
         metrics.horizon.labels(str(tally.partition)).set(tally.memory.horizon / 1000)
+        metrics.overflowed.labels(str(tally.partition)).set(tally.memory.overflowed)

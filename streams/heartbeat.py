@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from schemas.actions import Frontier, ruleset_digest
@@ -20,9 +21,12 @@ has just started learns them within ten seconds."""
 class Heartbeat:
     """Makes the `Frontier` records of one worker's judges."""
 
-    def __init__(self, worker: str, partitions: int) -> None:
+    def __init__(
+        self, worker: str, partitions: int, *, overflowed: Callable[[], int] = lambda: 0
+    ) -> None:
         self._worker = worker
         self._partitions = partitions
+        self._overflowed = overflowed
         self._listed: dict[int, tuple[Judge, str, int]] = {}
 
     def __call__(self, judge: Judge) -> Output | None:
@@ -37,6 +41,7 @@ class Heartbeat:
             ruleset=(digest := ruleset_digest(judge.in_force)),
             rule_versions=self._list(judge, digest),
             lacking=judge.lacking or None,
+            overflowed=self._overflowed(),
         )
         return Output(BREAKER_ACTIONS.name, frontier.to_bytes(), 0, FRONTIER_KEY)
 

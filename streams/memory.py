@@ -9,10 +9,14 @@ and the last two generations of changelog records are all that a recovery needs.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from schemas.tallies import ID_LIMIT, ID_MEMORY, OTHER
 from streams.codec import Decoded
 from streams.deltas import Generation
+
+OVERFLOW_SHOWN: Final = 10_000
+"""Values beyond the cap that a generation tells apart, so that a flood costs no memory."""
 
 
 class Memory:
@@ -28,6 +32,9 @@ class Memory:
         self.values: dict[str, set[str]] = {}
         self.values_before: dict[str, set[str]] = {}
         self.horizon = ID_MEMORY
+        self.protected: frozenset[str] = frozenset()
+        self._overflow: set[int] = set()
+        self._overflow_before: set[int] = set()
         self._news: list[Generation] = []
         self._open: Generation | None = None
         self._is_new = True
@@ -49,6 +56,7 @@ class Memory:
         self.ids_before = self.ids if follows else set()
         self.values_before = self.values if follows else {}
         self.ids, self.values = set(), {}
+        self._overflow_before, self._overflow = self._overflow, set()
         self.number, self.start = number, start
         self._open, self._is_new = None, True
 
@@ -73,7 +81,7 @@ class Memory:
             self.start is None
             or clock - self.start >= ID_MEMORY
             or len(self.ids) + len(events) >= ID_LIMIT // 2
-            or not kinds <= known
+            or not (kinds <= known or kinds - known <= self.protected)
         ):
             return False
         ids = [event.id for event in events]
@@ -87,16 +95,28 @@ class Memory:
         return True
 
     def admit(self, dimension: str, value: str) -> str:
-        """Return *value*, or `OTHER` if the dimension already has as many as it may."""
+        """Return *value*, or `OTHER` if the dimension already has as many as it may.
+
+        A protected command type takes nobody's place, and nobody takes its.
+        """
+        if dimension == "commandType" and value in self.protected:
+            return value
         now = self.values.setdefault(dimension, set())
         if value in now:
             return value
         before = self.values_before.get(dimension, set())
         if value not in before and len(now | before) >= self.scope_limit:
+            if len(self._overflow) < OVERFLOW_SHOWN:
+                self._overflow.add(hash((dimension, value)))
             return OTHER
         now.add(value)
         (self._open or self._opened()).values.append((dimension, value))
         return value
+
+    @property
+    def overflowed(self) -> int:
+        """Return how many distinct values went to `OTHER` lately; only shown, never decisive."""
+        return len(self._overflow | self._overflow_before)
 
     def _opened(self) -> Generation:
         """Return the list of this generation's news since the last flush, begun now."""

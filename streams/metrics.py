@@ -34,6 +34,9 @@ class WorkerMetrics:
         )
         self.ticks = self._counter(prefix, "ticks", "Ticks appended to quiet partitions.")
         self.actions = self._counter(prefix, "actions", "Breaker actions published.")
+        self.overflow = self._counter(
+            prefix, "overflowed_events", "Times that a value beyond the limit was counted."
+        )
         self.seeks = self._counter(
             prefix, "gaps_healed", "Batches that began too late.", agent=SOURCES
         )
@@ -60,6 +63,12 @@ class WorkerMetrics:
         )
         self.scopes = Gauge(
             f"{prefix}worker_scopes", "Scopes kept.", ["partition"], registry=self.registry
+        )
+        self.overflowed = Gauge(
+            f"{prefix}worker_overflowed_values",
+            "Distinct values beyond the limit that were counted as one lately.",
+            ["partition"],
+            registry=self.registry,
         )
         self.detection = Histogram(
             f"{prefix}worker_detection_latency_seconds",

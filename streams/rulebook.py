@@ -9,18 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from rules.live import LiveRule
+
+PROTECTION: Final = " protected command types"
+"""Stands for a rule's name where no rule is meant: no rule's name begins with a space."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One version of one rule; ``live`` is None when it is deleted or disabled."""
+    """One version of one rule; ``live`` is None when it is deleted or disabled.
+
+    A version of the protected command types is one too, under `PROTECTION`.
+    """
 
     name: str
     version: int
     effective_from: int
     live: LiveRule | None
+    protected: frozenset[str] = frozenset()
 
     @property
     def key(self) -> str:
@@ -85,6 +93,11 @@ class Rulebook:
             for entry in self.in_force(at, late).values()
             if entry.live is not None and entry.live.dimension.startswith("labels.")
         )
+
+    def protected(self, at: int, late: Mapping[str, int]) -> frozenset[str]:
+        """Return the command types that keep scopes of their own at *at*."""
+        entry = self.in_force(at, late).get(PROTECTION)
+        return frozenset() if entry is None else entry.protected
 
     def missed(self, at: int, adopted: Mapping[str, int], late: Mapping[str, int]) -> list[Entry]:
         """Return the entries whose time had passed at *at* without anybody having used them."""

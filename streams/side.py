@@ -122,7 +122,9 @@ def tally_side(
             topic=settings.topic(COMMAND_EVENTS.name),
         ),
         decode=decode_tally,
-        teach=lambda tally, news: tally.learn(news.entries, unusable=news.unusable),
+        teach=lambda tally, news: tally.learn(
+            [*news.entries, *news.protections], unusable=news.unusable
+        ),
     )
 
 
@@ -134,6 +136,7 @@ def judge_side(
     source_partitions: Callable[[], int],
     tally_partitions: int,
     on_outputs: Callable[[Iterable[Output]], None],
+    overflowed: Callable[[], int],
 ) -> Side[Judge]:
     """Return the side of the judge agent."""
     return Side(
@@ -143,7 +146,7 @@ def judge_side(
             StreamLog(producer, settings, changelog=JUDGE_CHANGELOG, source=source),
             flush_records=settings.flush_records,
             on_durable=source.set_durable,
-            heartbeat=Heartbeat(settings.worker_id, tally_partitions),
+            heartbeat=Heartbeat(settings.worker_id, tally_partitions, overflowed=overflowed),
             on_outputs=on_outputs,
         ),
         make=lambda partition, pos: _make_judge(

@@ -23,7 +23,7 @@ import msgspec
 
 from schemas.errors import BadRecord
 from schemas.events import Reason
-from schemas.tallies import EARLINESS, LATENESS, STEP, Cut, Cuts, scope_of
+from schemas.tallies import EARLINESS, LATENESS, OTHER, STEP, Cut, Cuts, scope_of
 from schemas.topics import COMMAND_EVENTS, DEAD_LETTERS, TALLIES
 from schemas.wire import iso_ms
 from streams.batch import Batch, Gap, Output
@@ -52,6 +52,7 @@ class TallyStats:
     events: int = 0
     duplicates: int = 0
     early: int = 0
+    overflowed: int = 0
     ticks: int = 0
     dead: dict[str, int] = field(default_factory=dict)
 
@@ -221,7 +222,7 @@ class Tally:
         self.stats.events += 1
         kind = event.command_type
         if kind is not None:
-            kind = self.memory.admit("commandType", kind)
+            kind = self._admit("commandType", kind)
         labels = self._label_scopes(event) if self._labels and event.labels else ()
         self._increments.count(event, kind, second, batch.offsets[index], labels)
 
@@ -229,10 +230,16 @@ class Tally:
         """Return the scopes of the grouped labels that *event* carries."""
         labels = event.labels or {}
         return [
-            scope_of(f"labels.{name}", self.memory.admit(f"labels.{name}", labels[name]))
+            scope_of(f"labels.{name}", self._admit(f"labels.{name}", labels[name]))
             for name in sorted(self._labels)
             if name in labels
         ]
+
+    def _admit(self, dimension: str, value: str) -> str:
+        """Return *value* if it has a scope of its own, or `OTHER`."""
+        admitted = self.memory.admit(dimension, value)
+        self.stats.overflowed += admitted == OTHER
+        return admitted
 
     # ---------------------------------------------------------------------- what goes out
 
@@ -313,7 +320,7 @@ class Tally:
     def learn(
         self, entries: Iterable[Entry] = (), *, unusable: Iterable[tuple[str, int]] = ()
     ) -> None:
-        """Hear of rules: their labels become groupings at the cut that their time names.
+        """Hear of rules and of protected types: they hold from the cut that their time names.
 
         While a rule that it counted by is ``lacking``, nothing may be folded: the values of that
         rule's label would not be counted.
@@ -328,11 +335,12 @@ class Tally:
         self._regroup()
 
     def _regroup(self) -> None:
-        """Take the groupings that are in force at the last cut."""
+        """Take the groupings and the protected command types in force at the last cut."""
         at = self.upto or 0
         force = self._rulebook.in_force(at, self.late)
         self.adopted = {entry.name: entry.version for entry in force.values()}
         self._labels = self._rulebook.labels(at, self.late)
+        self.memory.protected = self._rulebook.protected(at, self.late)
         self._labels_change = self._rulebook.next_change(at, self.late)
 
     def delta(self) -> TallyDelta | None:

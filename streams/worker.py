@@ -35,6 +35,8 @@ def health(app: StreamApp) -> dict[str, Any]:
     now = time.time()
     judging = getattr(app, "judging", None)
     states = judging.states if judging is not None else []
+    tallying = getattr(app, "tallying", None)
+    tallies = tallying.states if tallying is not None else []
     ages = [now - judge.at / 1000 if judge.first is not None else None for judge in states]
     known = [age for age in ages if age is not None]
     behind = len(known) < len(ages) or max(known, default=0) > app.settings.blind_after_seconds
@@ -43,6 +45,7 @@ def health(app: StreamApp) -> dict[str, Any]:
         "status": "degraded" if reason else "healthy",
         "worker": app.settings.worker_id,
         "frontierAgeSeconds": round(max(known), 3) if known else None,
+        "overflowedValues": sum(tally.memory.overflowed for tally in tallies),
         "partitions": sorted(judge.partition for judge in states),
         "rules": rules_in_force(states),
         "reason": reason,

@@ -19,9 +19,10 @@ router = APIRouter(tags=["State"])
 def pull_kill_switch(
     desk: AskDesk, actor: AskActor, wanted: Annotated[KillRequest | None, Body()] = None
 ) -> Killed:
-    """Take all autonomy away at once: L3, nothing allowed, every known command type paused.
+    """Take all autonomy away at once: L3, nothing allowed, every command type paused.
 
-    Pending proposals are voided and a new epoch opens. It works while Kafka is down, waits for a
-    locked database, survives a restart, and changes nothing when it was pulled before.
+    `allPaused` holds for types that nobody has seen yet, too. Pending proposals are voided and a
+    new epoch opens. It works while Kafka is down, waits for a locked database, survives a restart,
+    and changes nothing when it was pulled before.
     """
     return handlers.pull_kill_switch(desk, reason=(wanted or KillRequest()).reason, by=actor)

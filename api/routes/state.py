@@ -86,10 +86,12 @@ def resume_command_types(signing: AskSigning, wanted: ResumeManyRequest, seen: A
     """Let several paused command types run again, all of them or none.
 
     It is one act, so where people are known two signatures suffice for all of them. What holds one
-    of them holds all, and the answer names each that is held.
+    of them holds all, and the answer names each that is held. `"allPaused": false` also ends the
+    pause of everything, which the kill switch begins; without it a type becomes an exception.
     """
     names, epoch = wanted.command_types, wanted.autonomy_epoch
-    done = signing.do(ResumeTypes(command_types=names, epoch=epoch, seen=seen))
+    wish = ResumeTypes(command_types=names, all_paused=wanted.all_paused, epoch=epoch, seen=seen)
+    done = signing.do(wish)
     return waiting(done) if isinstance(done, JointAct) else StateChanged(state=done)
 
 

@@ -67,6 +67,7 @@ from governance.handlers.proposals import (
     show_proposal,
     tend_proposals,
 )
+from governance.handlers.protection import protect_types
 from governance.handlers.readiness import (
     assess,
     follow_readiness,
@@ -169,6 +170,7 @@ __all__ = [
     "preview_prune",
     "preview_rollback",
     "propose_if_ready",
+    "protect_types",
     "prune",
     "publish_audit_head",
     "pull_kill_switch",

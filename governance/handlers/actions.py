@@ -10,7 +10,7 @@ from typing import Final
 from governance import alerts
 from governance.audit import Act
 from governance.autonomy import Autonomy
-from governance.breakers import full_effect, own_effect
+from governance.breakers import full_effect, own_effect, within_reach
 from governance.deadlines import due_at
 from governance.desk import Desk
 from governance.escalations import RECENT, STORM, escalated, raised_event, reason
@@ -23,6 +23,13 @@ from rules.trips import MOST, Escalation, TripFacts
 from schemas.actions import BreakerAction
 from schemas.events import Severity
 from schemas.rules import Action
+from schemas.tallies import OTHER
+
+BEYOND: Final = (
+    f"{OTHER} stands for the command types beyond GOVERNANCE_SCOPE_LIMIT, which cannot be paused "
+    "by name: everything goes back to L3 instead"
+)
+"""What an event says whose pause nobody could obey."""
 
 JUDGE: Final = "judge"
 """The actor of what a trip does by itself."""
@@ -78,9 +85,12 @@ def _apply(desk: Desk, unit: Unit, action: BreakerAction, now: datetime) -> bool
         return False
     before = present_autonomy(desk, unit, now)
     facts = _facts(desk, unit, action, state=before, now=now)
-    decision = desk.decide(facts)
+    wanted = desk.decide(facts)
+    decision = within_reach(wanted)
     after = full_effect(decision, state=before, now=now)
     trip = _event_of(desk, action, epoch=after.epoch, now=now)
+    if decision is not wanted:
+        trip = trip.model_copy(update={"details": f"{trip.details}; {BEYOND}"})
     raised = [raised_event(name, trip, facts=facts, hours=desk.hours) for name in decision.raised]
     fresh, ids = _standing(unit, raised)
     trip = trip.model_copy(update={"escalation": escalated(decision, ids)})

@@ -6,10 +6,10 @@ from typing import Any, Final
 
 from governance import alerts
 from governance.audit import (
-    STATE_FACTS,
     AuditEntry,
     ChainReport,
     Checkpoint,
+    state_told,
     states_in,
     verify_chain,
 )
@@ -67,7 +67,7 @@ def verify_audit(desk: Desk, *checkpoints: Checkpoint | None) -> ChainReport:
     if not report.intact:
         return report
     differences = _differences(desk)
-    if found != (_comparable(told[0]) if told else None):
+    if found != (state_told(told[0]) if told else None):
         differences.insert(0, "the state is not what the log last said of it")
     if not differences:
         return report
@@ -92,11 +92,6 @@ def _differences(desk: Desk) -> list[str]:
 def _state(unit: Unit) -> dict[str, Any] | None:
     """Return the stored state as the log would tell it; empty if it cannot be read."""
     try:
-        return _comparable(read_autonomy(unit.autonomy.stored().found).facts())
+        return state_told(read_autonomy(unit.autonomy.stored().found).facts())
     except (ValueError, TypeError):
         return {}
-
-
-def _comparable(facts: dict[str, Any]) -> dict[str, Any]:
-    """Return what *facts* say of the state alone."""
-    return {name: facts[name] for name in STATE_FACTS}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 from governance import phases
 from governance.audit import Act
@@ -19,11 +19,13 @@ from governance.handlers.preconditions import Check, as_it_is
 from governance.handlers.records import check_records
 from governance.handlers.sight import check_sees
 from governance.handlers.sql_changes import adopt_sql_changes, present_autonomy
+from governance.ladder import known_command_types
 from governance.store import Unit
-from schemas.errors import Refused
+from schemas.errors import NotFound, Refused
 from schemas.events import Severity
 from schemas.governance import GovernanceState, Phase
-from schemas.wire import Wire
+from schemas.tallies import OTHER
+from schemas.wire import Wire, listed
 
 
 class RollbackPreview(Wire):
@@ -162,16 +164,21 @@ def resume_command_types(
     desk: Desk,
     command_types: Sequence[str],
     *,
+    all_paused: Literal[False] | None = None,
     by: str,
     epoch: int,
     check: Check[GovernanceState] = as_it_is,
 ) -> GovernanceState:
     """Let paused command types run again, all of them or none; each has its audit row and alert.
 
+    With *all_paused* False the pause of everything ends first, if there is one; what is paused by
+    name and not among *command_types* stays so.
+
     Raises:
         StaleEpoch: autonomy was lowered since.
-        NotFound: one is not paused; carries near matches.
-        Refused: unresolved events hold one or more; names each with its events.
+        NotFound: one is not paused, or nobody knows it; carries near matches.
+        Refused: unresolved events hold one or more, named with its events; or there are as many
+            exceptions to the pause of everything as a state may name.
         StreamBlind: nobody would see what they do.
         Unavailable: the database is busy or away.
     """
@@ -181,15 +188,75 @@ def resume_command_types(
         check_records(desk, unit)
         state = present_autonomy(desk, unit, now)
         check(state.view(now))
-        steps = [state]
-        for name in command_types:
-            steps.append(phases.resumed(steps[-1], name, epoch=epoch))
+        steps = _resumed(desk, unit, state, command_types, all_paused=all_paused, epoch=epoch)
         check_sees(desk)
         _check_free({name: unit.events.unresolved_pauses(name) for name in command_types})
-        for name, (before, after) in zip(command_types, pairwise(steps), strict=True):
+        if all_paused is False and state.all_paused:
+            _check_nothing_held(unit, state)
+        for (_, before), (name, after) in pairwise(steps):
             cause = Cause(Act.TYPE_RESUMED, actor=by, subject=name, because=f"resumed by {by}")
             change_autonomy(desk, unit, before=before, after=after, cause=cause, now=now)
-    return steps[-1].view(now)
+    return steps[-1][1].view(now)
+
+
+def _resumed(
+    desk: Desk,
+    unit: Unit,
+    state: Autonomy,
+    command_types: Sequence[str],
+    *,
+    all_paused: Literal[False] | None,
+    epoch: int,
+) -> list[tuple[str, Autonomy]]:
+    """Return each state on the way from *state*, with what was resumed by it.
+
+    Raises:
+        StaleEpoch, NotFound, Refused: as `resume_command_types`.
+    """
+    _check_known(desk, unit, state, command_types)
+    steps = [("", state)]
+    if all_paused is False and (state.all_paused or not command_types):
+        steps.append(("*", phases.unpaused(state, epoch=epoch)))
+    for name in command_types:
+        if steps[-1][1].is_paused(name) or not state.is_paused(name):
+            steps.append((name, phases.resumed(steps[-1][1], name, epoch=epoch)))
+    return steps
+
+
+def _check_known(desk: Desk, unit: Unit, state: Autonomy, command_types: Sequence[str]) -> None:
+    """Refuse to resume by name what is paused only because everything is, and nobody ever saw.
+
+    A misspelt name would else be taken for a new command type.
+
+    Raises:
+        NotFound: carries near matches.
+        Refused: one is the name of those beyond the limit of distinct ones.
+    """
+    if OTHER in command_types and OTHER not in state.paused_command_types:
+        raise Refused(
+            f"{OTHER} is no command type: it stands for all beyond the limit of distinct ones",
+            allowed_when="name a command type",
+        )
+    if not state.all_paused:
+        return
+    known = known_command_types(desk.settings.phase_whitelists) | {*state.paused_command_types}
+    strange = [name for name in command_types if name not in known]
+    if strange and (nobodys := unit.rule_records.never_seen(strange)):
+        raise NotFound("known command type", nobodys[0], sorted(known))
+
+
+def _check_nothing_held(unit: Unit, state: Autonomy) -> None:
+    """Refuse to end the pause of everything while it is all that holds what a breaker paused.
+
+    Raises:
+        Refused: names the command types.
+    """
+    held = unit.events.held_types() - {*state.paused_command_types, OTHER}
+    if held:
+        raise Refused(
+            f"unresolved events hold {listed(sorted(held))}, which nothing else pauses",
+            allowed_when="resolve them first",
+        )
 
 
 def _check_free(holders: Mapping[str, list[str]]) -> None:

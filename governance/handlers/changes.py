@@ -53,7 +53,7 @@ def change_autonomy(
         cause.subject,
         actor=cause.actor,
         at=now,
-        before=before.facts(),
+        before=before.told(),
         after={**after.facts(), "because": cause.because},
     )
     if after.phase is not before.phase:
@@ -90,16 +90,30 @@ def _alerts(
 ) -> list[Alert]:
     """Return what subscribers are told of the change, if it changed anything for them."""
     because = cause.because
-    told = [
-        alerts.type_paused(kind, after, cause=name, because=because, at=now)
-        for kind in after.paused_command_types
-        if kind not in before.paused_command_types
-    ]
-    told += [
-        alerts.type_resumed(kind, after, cause=name, by=cause.actor, at=now)
-        for kind in before.paused_command_types
-        if kind not in after.paused_command_types
-    ]
+    told = _pauses(before, after, cause=cause, name=name, now=now)
     if (before.phase, before.command_whitelist) != (after.phase, after.command_whitelist):
         told.append(alerts.phase_changed(before, after, cause=name, because=because, at=now))
     return told
+
+
+def _pauses(
+    before: Autonomy, after: Autonomy, *, cause: Cause, name: str, now: datetime
+) -> list[Alert]:
+    """Return what subscribers are told of pauses: everything at once is one alert."""
+    if after.all_paused and (not before.all_paused or cause.act is Act.KILL_SWITCH_PULLED):
+        return [alerts.everything_paused(after, cause=name, because=cause.because, at=now)]
+    if before.all_paused and not after.all_paused:
+        return [alerts.everything_resumed(after, cause=name, by=cause.actor, at=now)]
+    named = {*before.paused_command_types, *after.paused_command_types}
+    named |= {*before.resumed_command_types, *after.resumed_command_types}
+    held, holds = before.paused_among(named), after.paused_among(named)
+    return [
+        *(
+            alerts.type_paused(kind, after, cause=name, because=cause.because, at=now)
+            for kind in sorted(holds - held)
+        ),
+        *(
+            alerts.type_resumed(kind, after, cause=name, by=cause.actor, at=now)
+            for kind in sorted(held - holds)
+        ),
+    ]

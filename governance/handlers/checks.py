@@ -103,7 +103,8 @@ def _state(unit: Unit, _: Desk) -> tuple[Finding, str]:
     if not unit.autonomy.is_there():
         return Finding.BROKEN, "there is none"
     state = unit.autonomy.load()
-    said = f"{state.phase}, {len(state.paused_command_types)} paused, epoch {state.epoch}"
+    paused = "everything" if state.all_paused else len(state.paused_command_types)
+    said = f"{state.phase}, {paused} paused, epoch {state.epoch}"
     if unit.autonomy.stored().is_ours:
         return Finding.SOUND, said
     return Finding.LOOK, f"{said}; changed by SQL, which the service has not taken over yet"
@@ -120,7 +121,9 @@ def _audit(unit: Unit, desk: Desk) -> tuple[Finding, str]:
 
 
 def _outbox(unit: Unit, desk: Desk) -> tuple[Finding, str]:
-    """Count what Kafka is still to be told."""
+    """Count what Kafka is still to be told, and what it does not take."""
+    if refused := unit.outbox.refused(1):
+        return Finding.BROKEN, f"{unit.outbox.count_refused()} refused: {refused[0].why}"
     count, oldest = unit.outbox.waiting()
     if not count or oldest is None:
         return Finding.SOUND, "nothing waits"

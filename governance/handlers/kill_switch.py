@@ -1,4 +1,4 @@
-"""The kill switch: all autonomy gone, in one transaction, whatever else is down."""
+"""The kill switch: all autonomy gone, in one transaction, whatever is down or was ever seen."""
 
 from __future__ import annotations
 
@@ -17,7 +17,13 @@ from schemas.governance import GovernanceState
 from schemas.wire import Wire
 
 RECENT: Final = timedelta(days=1)
-"""How far back a command type must have run to be known by its traffic."""
+"""How far back a command type must have run to be named by its traffic."""
+
+NEWEST: Final = 5_000
+"""Counts that are looked at for that: the kill switch takes as long whatever was seen."""
+
+FEW: Final = 100
+"""Types that are so named at most; more are a flood, and none of them is."""
 
 
 class Killed(Wire):
@@ -30,11 +36,15 @@ class Killed(Wire):
 
 
 def pull_kill_switch(desk: Desk, *, reason: str, by: str) -> Killed:
-    """Go to L3, allow nothing, pause every known command type, and void what was pending.
+    """Go to L3, allow nothing, pause every command type there is, and void what was pending.
 
-    Known are those that some phase allows, that were ever allowed or paused, and that ran within
-    a day. Kafka need not answer: it is told as soon as it does. What is stored survives a
-    restart; each type runs again only when people resume it. A standby does it as well.
+    That is one small fact, ``allPaused``, however many types were ever seen. Those that some
+    phase allows, that are allowed now, and that ran lately are named as paused besides, the last
+    only where they are few: for people, and for executors that read the names alone.
+
+    Kafka need not answer: it is told as soon as it does. What is stored survives a restart; a
+    type runs again only when people resume it, or end the pause of everything. A standby does it
+    as well.
 
     Raises:
         Unavailable: the database was held or away for a minute; nothing was changed.
@@ -48,8 +58,9 @@ def _pull(desk: Desk, *, reason: str, by: str) -> Killed:
     with desk.store.writing(lowers=True, needs_lease=False) as unit:
         before = present_autonomy(desk, unit, now)
         known = known_command_types(desk.settings.phase_whitelists)
-        known |= {*before.command_whitelist, *unit.rule_records.types_seen(now - RECENT)}
-        after = phases.killed(before, sorted(known), now)
+        seen = unit.rule_records.types_seen(now - RECENT, rows=NEWEST)
+        known |= {*before.command_whitelist, *(seen if len(seen) <= FEW else ())}
+        after = phases.killed(before, known, now)
         pending = [proposal.id for proposal in unit.proposals.pending()]
         if after is before and not pending:
             return Killed(already=True, voided_proposals=[], state=before.view(now))

@@ -12,7 +12,14 @@ from governance.audit import Act
 from governance.autonomy import Autonomy
 from governance.cooldown import Cooldown, cooldown_after
 from governance.desk import Desk
-from governance.proposals import Basis, Proposal, ProposalStatus, ruleset_version, what_moved
+from governance.proposals import (
+    Basis,
+    Proposal,
+    ProposalStatus,
+    bound_ids,
+    ruleset_version,
+    what_moved,
+)
 from governance.store import Unit
 from governance.validation import ValidationStatus
 from schemas.alerts import Alert
@@ -87,7 +94,7 @@ def present_basis(unit: Unit, blockers: list[str]) -> Basis:
         ruleset_version=ruleset_version(list(unit.rules.newest_of_all().values())),
         autonomy_epoch=unit.autonomy.load().epoch,
         blockers=blockers,
-        unresolved_events=sorted(unit.events.unresolved_ids()),
+        unresolved_events=bound_ids(unit.events.unresolved_ids()),
         newest_event=unit.events.newest_id(),
     )
 

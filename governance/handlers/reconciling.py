@@ -24,12 +24,19 @@ from governance.desk import Desk
 from governance.handlers.changes import Cause, change_autonomy, publish, publish_alert
 from governance.handlers.rules import end_rule, put_rule
 from governance.handlers.sql_changes import adopt_sql_changes, present_autonomy
-from governance.kafka.published import EPOCH, GOVERNANCE, RESOLUTION, Published, read_published
+from governance.kafka.published import (
+    EPOCH,
+    GOVERNANCE,
+    PROTECTION,
+    RESOLUTION,
+    Published,
+    read_published,
+)
 from governance.rules.publication import RuleRepair, Superseding, compare_rules
 from governance.state.publication import StateRepair, compare_state
 from governance.store import Unit
 from governance.store.outbox import OutboxRow
-from schemas.governance import ResolutionRecord, StateRecord
+from schemas.governance import ProtectionRecord, ResolutionRecord, StateRecord
 from schemas.rules import RuleVersion
 from schemas.topics import RULES, STATE
 from schemas.wire import iso
@@ -76,6 +83,7 @@ class Reconciled:
     rules_told: int = 0
     state_told: bool = False
     resolutions_told: int = 0
+    protections_told: int = 0
     rules_changed: tuple[str, ...] = ()
     lowered: tuple[str, ...] | None = None
     conflict: str | None = None
@@ -85,6 +93,7 @@ class Reconciled:
             self.rules_told
             or self.state_told
             or self.resolutions_told
+            or self.protections_told
             or self.rules_changed
             or self.lowered is not None
         )
@@ -98,10 +107,11 @@ class _Plan:
     state: StateRepair
     resolutions: tuple[ResolutionRecord, ...]
     stale: tuple[int, ...]
+    protections: tuple[ProtectionRecord, ...] = ()
     conflict: str | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.rules or self.state or self.resolutions)
+        return bool(self.rules or self.state or self.resolutions or self.protections)
 
 
 def reconcile(desk: Desk, observed: Observed) -> Reconciled:
@@ -143,6 +153,8 @@ def _plan(desk: Desk, unit: Unit, observed: Observed) -> _Plan:
     if observed.with_resolutions:
         known_ids = published.resolutions | coming.resolutions
         resolutions = _missing_resolutions(desk, unit, known_ids)
+    versions = published.protections | coming.protections
+    protections = tuple(one for one in unit.protection.all() if one.version not in versions)
     conflict = None
     if state.foreign and not observed.is_first and not _lowered(unit, state.foreign, desk.clock()):
         state, conflict = StateRepair(), ANOTHER
@@ -151,6 +163,7 @@ def _plan(desk: Desk, unit: Unit, observed: Observed) -> _Plan:
         state=state,
         resolutions=resolutions,
         stale=_stale([row for row, waits in told if waits], published, state),
+        protections=protections,
         conflict=conflict,
     )
 
@@ -231,7 +244,7 @@ def _stale(
     """Return the records that must not be told: they contradict what another database told."""
     stale = []
     for row in waiting:
-        if row.topic == STATE.name and not row.key.startswith(RESOLUTION):
+        if row.topic == STATE.name and not row.key.startswith((RESOLUTION, PROTECTION)):
             if state.foreign:
                 stale.append(row.seq)
         elif row.topic == RULES.name:
@@ -263,10 +276,13 @@ def _carry_out(
         publish(unit, STATE.name, f"{EPOCH}{state.epoch}", record, now=now)
     for resolution in plan.resolutions:
         publish(unit, STATE.name, f"{RESOLUTION}{resolution.action_id}", resolution, now=now)
+    for protection in plan.protections:
+        publish(unit, STATE.name, protection.key, protection, now=now)
     done = Reconciled(
         rules_told=len(plan.rules.missing),
         state_told=plan.state.publish or plan.state.publish_epoch,
         resolutions_told=len(plan.resolutions),
+        protections_told=len(plan.protections),
         rules_changed=changed,
         lowered=lowered,
         conflict=plan.conflict,
@@ -289,6 +305,7 @@ def _write_down(unit: Unit, plan: _Plan, done: Reconciled, *, now: datetime) -> 
             "ruleVersions": done.rules_told,
             "state": done.state_told,
             "resolutions": done.resolutions_told,
+            "protections": done.protections_told,
             "rulesChanged": list(done.rules_changed),
         },
     )

@@ -8,7 +8,7 @@ log tells of them: see `governance.handlers.record_repairs`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,16 +17,19 @@ from governance.audit import Act
 from governance.autonomy import Autonomy
 from governance.desk import Desk
 from governance.handlers.changes import Cause, change_autonomy, publish_alert
+from governance.handlers.lowering import SYSTEM
 from governance.handlers.record_repairs import SQL, settle_records
 from governance.handlers.records import ledger_of
 from governance.handlers.rules import end_rule, put_rule
 from governance.handlers.standing_repairs import is_forged
+from governance.ladder import known_command_types
 from governance.rulebook import read_rule
 from governance.store import Unit
 from governance.store.autonomy import read_autonomy
 from governance.store.rules import StoredRule
 from rules.direction import Direction, change
 from schemas.errors import Refused, RuleError
+from schemas.governance import Phase, fits
 from schemas.rules import Rule, RuleVersion
 
 
@@ -68,11 +71,12 @@ def adopt_state(desk: Desk, unit: Unit, now: datetime) -> bool:
     if not unit.autonomy.is_vouched_for:
         _vouch(desk, unit)
     stored = unit.autonomy.stored()
+    before, known = read_autonomy(stored.written), known_command_types(_whitelists(desk))
     if stored.is_ours:
-        return False
-    before = read_autonomy(stored.written)
+        return _bound(desk, unit, before, known=known, now=now)
     try:
         after = phases.adopted(before, read_autonomy(stored.found), now)
+        after = phases.bounded(after, known).at_epoch(after.epoch)
     except (ValueError, TypeError, Refused) as problem:
         _restore(desk, unit, before, found=stored.found, problem=str(problem), now=now)
     else:
@@ -91,7 +95,31 @@ def _vouch(desk: Desk, unit: Unit) -> None:
 def _is_as_told(desk: Desk, unit: Unit) -> bool:
     """Whether the state is as we wrote it, and its seal is what the audit log told."""
     forged = is_forged(unit, ledger_of(desk, unit).standing)
-    return not forged and unit.autonomy.stored().is_ours
+    as_written = unit.autonomy.stored().is_ours and is_bounded(unit.autonomy.load())
+    return not forged and as_written
+
+
+def is_bounded(state: Autonomy) -> bool:
+    """Return whether a record can hold *state*."""
+    return fits(state.paused_command_types) and fits(state.resumed_command_types)
+
+
+def _bound(
+    desk: Desk, unit: Unit, before: Autonomy, *, known: Collection[str], now: datetime
+) -> bool:
+    """Pause everything where an older version paused more than a record can hold, by name."""
+    if is_bounded(before):
+        return False
+    after = phases.bounded(before, known)
+    because = f"{len(before.paused_command_types)} command types were paused by name"
+    cause = Cause(Act.STATE_ADOPTED, actor=SYSTEM, subject="governance", because=because)
+    change_autonomy(desk, unit, before=before, after=after, cause=cause, now=now)
+    return True
+
+
+def _whitelists(desk: Desk) -> Mapping[Phase, Sequence[str]]:
+    """Return what the phases add in this installation."""
+    return desk.settings.phase_whitelists
 
 
 def present_autonomy(desk: Desk, unit: Unit, now: datetime) -> Autonomy:

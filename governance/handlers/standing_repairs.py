@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from governance.audit import STATE_FACTS, Act
+from governance.audit import Act, state_told
 from governance.checklist import ChecklistItem
 from governance.provenance.differences import GONE, UNTOLD, Difference
 from governance.provenance.standing import Standing
@@ -48,8 +48,7 @@ def is_forged(unit: Unit, told: Standing) -> bool:
     written = unit.autonomy.sealed()
     if told.state is None or written is None:
         return False
-    facts = read_autonomy(written).facts()
-    return {name: facts[name] for name in STATE_FACTS} != told.state
+    return state_told(read_autonomy(written).facts()) != told.state
 
 
 def put_standing_back(unit: Unit, told: Standing, found: Difference) -> dict[str, Any]:

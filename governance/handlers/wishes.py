@@ -7,7 +7,7 @@ the version, the whole rule. `read_wish` makes it again from what was kept.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Literal
 
 from pydantic import ValidationError
 
@@ -31,7 +31,7 @@ from rules.direction import Direction
 from schemas.errors import ActClosed, Outdated, Refused, StaleEpoch
 from schemas.governance import GovernanceState
 from schemas.rules import Rule, RulePatch, RuleVersion
-from schemas.wire import Moment, Wire
+from schemas.wire import Moment, Wire, listed
 
 TWO_PEOPLE: Final = "it takes two people"
 
@@ -118,25 +118,40 @@ class ResumeType(_Wish):
 
 
 class ResumeTypes(_Wish):
-    """Let several paused types run again, all or none, on the state of ``epoch``."""
+    """Let several paused types run again, all or none, on the state of ``epoch``.
+
+    ``all_paused`` False also ends the pause of everything.
+    """
 
     ACT = "resume_command_types"
     GRANT = "resume"
 
     command_types: list[str]
+    all_paused: Literal[False] | None = None
     epoch: int
     seen: str | None = None
 
     def wording(self) -> Wording:
         """Return it in words."""
-        names = ", ".join(self.command_types)
+        names, content = listed(self.command_types, most=50), self.to_wire()
+        said = f"let {names} run again"
+        if self.all_paused is None:
+            del content["allPaused"]
+        else:
+            ends = "end the pause of every command type"
+            said = f"{ends}, and {said}" if names else ends
         reasons = ("it gives autonomy back", TWO_PEOPLE)
-        return Wording(self.ACT, names, f"let {names} run again", reasons, self.to_wire())
+        return Wording(self.ACT, names or "*", said, reasons, content)
 
     def carry(self, desk: Desk, *, by: str) -> GovernanceState:
         """Resume them."""
         return resume_command_types(
-            desk, self.command_types, by=by, epoch=self.epoch, check=check_state(self.seen)
+            desk,
+            self.command_types,
+            all_paused=self.all_paused,
+            by=by,
+            epoch=self.epoch,
+            check=check_state(self.seen),
         )
 
 

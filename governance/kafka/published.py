@@ -20,7 +20,8 @@ GOVERNANCE: Final = "governance"
 
 EPOCH: Final = "epoch/"
 RESOLUTION: Final = "resolution/"
-"""What the keys of epochs and of resolutions begin with."""
+PROTECTION: Final = "protection/"
+"""What the keys of epochs, resolutions and versions of the protected types begin with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,8 @@ class Published:
     """The newest record of each key: ``rules`` by name and version, ``epochs`` by number.
 
     ``unusable`` has the highest version of each rule that is there and cannot be read by this
-    program. ``resolutions`` are the ids of the trips that people resolved.
+    program. ``resolutions`` are the ids of the trips that people resolved, ``protections`` the
+    versions of the protected command types.
     """
 
     rules: Mapping[str, Mapping[int, RuleVersion]] = field(default_factory=dict)
@@ -36,6 +38,7 @@ class Published:
     state: StateRecord | None = None
     epochs: Mapping[int, StateRecord] = field(default_factory=dict)
     resolutions: frozenset[str] = frozenset()
+    protections: frozenset[int] = frozenset()
 
     @property
     def newest_rules(self) -> dict[str, RuleVersion]:
@@ -60,6 +63,11 @@ def read_published(rules: Mapping[str, bytes], state: Mapping[str, bytes]) -> Pu
         epochs=epochs,
         resolutions=frozenset(
             key.removeprefix(RESOLUTION) for key in state if key.startswith(RESOLUTION)
+        ),
+        protections=frozenset(
+            int(number)
+            for key in state
+            if key.startswith(PROTECTION) and (number := key.removeprefix(PROTECTION)).isdecimal()
         ),
     )
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from governance.audit import STATE_FACTS, Act, AuditRow
+from governance.audit import STATE_FACTS, Act, AuditRow, state_told
 from governance.checklist import ChecklistItem
 from governance.cooldown import Cooldown
 from governance.provenance.reading import after_of
@@ -47,7 +47,7 @@ class Standing:
 def _state(standing: Standing, row: AuditRow) -> None:
     after = after_of(row)
     if after.keys() >= STATE_FACTS:
-        standing.state = {name: after[name] for name in STATE_FACTS}
+        standing.state = state_told(after)
 
 
 def _rule(standing: Standing, row: AuditRow) -> None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.engine import RowMapping
@@ -20,6 +20,9 @@ from governance.store.upsert import upsert
 from schemas.errors import Refused
 from schemas.governance import Phase
 from schemas.wire import iso
+
+SHOWN: Final = 100
+"""Characters that are repeated of what SQL wrote and nobody can read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +185,8 @@ def read_autonomy(fields: dict[str, Any]) -> Autonomy:
         epoch=int(fields["autonomy_epoch"]),
         last_report_date=_maybe(fields["last_report_date"]),
         last_expansion_date=_maybe(fields["last_expansion_date"]),
+        all_paused=_flag(fields["all_paused"]),
+        resumed_command_types=_names(fields["resumed_command_types"]),
     )
 
 
@@ -207,6 +212,8 @@ def _read_facts(text: str) -> Autonomy | None:
             command_whitelist=tuple(told["commandWhitelist"]),
             paused_command_types=tuple(told["pausedCommandTypes"]),
             epoch=int(told["autonomyEpoch"]),
+            all_paused=bool(told.get("allPaused", False)),
+            resumed_command_types=tuple(told.get("resumedCommandTypes", ())),
         )
     except (ValueError, TypeError, KeyError):
         return None
@@ -215,11 +222,15 @@ def _read_facts(text: str) -> Autonomy | None:
 def _unsealed(seal: str | None) -> dict[str, Any] | None:
     """Return the columns as we last wrote them, or None where *seal* does not say."""
     try:
-        fields = json.loads(seal or "")
+        fields = {**_UNSEALED, **json.loads(seal or "")}
         read_autonomy(fields)
     except (ValueError, TypeError, KeyError):
         return None
-    return dict(fields)
+    return fields
+
+
+_UNSEALED: Final = {"all_paused": 0, "resumed_command_types": "[]"}
+"""Columns that a seal of an older version does not tell, as they were then."""
 
 
 def _fields(row: RowMapping) -> dict[str, Any]:
@@ -231,6 +242,8 @@ def _fields(row: RowMapping) -> dict[str, Any]:
             "phase_start_date",
             "command_whitelist",
             "paused_command_types",
+            "all_paused",
+            "resumed_command_types",
             "autonomy_epoch",
             "last_report_date",
             "last_expansion_date",
@@ -246,6 +259,8 @@ def _written(state: Autonomy) -> dict[str, Any]:
         "phase_start_date": iso(state.phase_start_date),
         "command_whitelist": json.dumps(state.command_whitelist),
         "paused_command_types": json.dumps(state.paused_command_types),
+        "all_paused": int(state.all_paused),
+        "resumed_command_types": json.dumps(state.resumed_command_types),
         "autonomy_epoch": state.epoch,
         "last_report_date": iso(report) if report else None,
         "last_expansion_date": iso(expansion) if expansion else None,
@@ -260,8 +275,19 @@ def _names(text: str) -> tuple[str, ...]:
     """
     names = json.loads(text)
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise ValueError(f"{text!r} is not a JSON list of names")
+        raise ValueError(f"{text[:SHOWN]!r} is not a JSON list of names")
     return tuple(names)
+
+
+def _flag(number: object) -> bool:
+    """Return what a column of 0 or 1 says.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if number not in (0, 1):
+        raise ValueError(f"{str(number)[:SHOWN]!r} is neither 0 nor 1")
+    return number == 1
 
 
 def _maybe(text: str | None) -> datetime | None:

@@ -221,6 +221,19 @@ class EventShelf:
         found = self._connection.execute(wanted.order_by(events.c.seq))
         return [(*row[:3], read_moment(row[3])) for row in found if row[3]]
 
+    def held_types(self) -> set[str]:
+        """Return the command types that breakers of unresolved events hold."""
+        wanted = (
+            select(events.c.command_type)
+            .distinct()
+            .where(
+                events.c.command_type.is_not(None),
+                events.c.action == Action.PAUSE_COMMAND_TYPE.value,
+                events.c.resolved == 0,
+            )
+        )
+        return set(self._connection.execute(wanted).scalars())
+
     def resolve(
         self,
         event_id: str,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
@@ -23,6 +23,21 @@ class OutboxRow(NamedTuple):
 
 
 _FIELDS = (outbox.c.seq, outbox.c.topic, outbox.c.key, outbox.c.value, outbox.c.created_at)
+
+
+_WAITING = (outbox.c.published_at.is_(None), outbox.c.refused.is_(None))
+
+SUPERSEDED: Final = "superseded"
+"""What stands for the reason once a newer record of the same key makes this one untrue."""
+
+_REFUSED = (outbox.c.published_at.is_(None), outbox.c.refused != SUPERSEDED)
+
+
+class RefusedRow(NamedTuple):
+    """A record that Kafka refused, and why."""
+
+    row: OutboxRow
+    why: str
 
 
 class OutboxShelf:
@@ -50,15 +65,55 @@ class OutboxShelf:
         if value is not None:
             self.put(topic, key, value.encode(), at=at)
 
-    def unpublished(self, limit: int) -> list[OutboxRow]:
-        """Return the oldest *limit* records that were not published yet, in order."""
-        wanted = (
-            select(*_FIELDS)
-            .where(outbox.c.published_at.is_(None))
-            .order_by(outbox.c.seq)
-            .limit(limit)
-        )
+    def unpublished(self, limit: int, *, topic: str | None = None) -> list[OutboxRow]:
+        """Return the oldest *limit* records that wait to be published, in order.
+
+        All of them, or those for one *topic* (without prefix).
+        """
+        wanted = select(*_FIELDS).where(*_WAITING).order_by(outbox.c.seq).limit(limit)
+        if topic is not None:
+            wanted = wanted.where(outbox.c.topic == topic)
         return [OutboxRow(*row) for row in self._connection.execute(wanted)]
+
+    def set_aside(self, seq: int, why: str) -> None:
+        """Remember that Kafka refused one record; it stays, and holds nothing back."""
+        self._connection.execute(update(outbox).where(outbox.c.seq == seq).values(refused=why))
+
+    def refused(self, limit: int) -> list[RefusedRow]:
+        """Return the oldest *limit* records that were set aside and are still to be told."""
+        wanted = (
+            select(*_FIELDS, outbox.c.refused).where(*_REFUSED).order_by(outbox.c.seq).limit(limit)
+        )
+        found = self._connection.execute(wanted)
+        return [RefusedRow(OutboxRow(*row[:-1]), row[-1]) for row in found]
+
+    def count_refused(self) -> int:
+        """Return how many records were set aside and are still to be told."""
+        wanted = select(func.count()).select_from(outbox).where(*_REFUSED)
+        return int(self._connection.execute(wanted).scalar_one())
+
+    def drop_superseded(self, topics: Collection[str]) -> int:
+        """Give up what was set aside and has a successor of the same key; return how many.
+
+        Of *topics* only the last record of a key counts: to tell an older one later would take
+        the newer one back. The rows stay.
+        """
+        later = outbox.alias()
+        has_successor = (
+            select(later.c.seq)
+            .where(
+                later.c.topic == outbox.c.topic,
+                later.c.key == outbox.c.key,
+                later.c.seq > outbox.c.seq,
+            )
+            .exists()
+        )
+        gone = (
+            update(outbox)
+            .where(*_REFUSED, outbox.c.topic.in_(sorted(topics)), has_successor)
+            .values(refused=SUPERSEDED)
+        )
+        return int(self._connection.execute(gone).rowcount)
 
     def waiting_row(self, seq: int) -> OutboxRow | None:
         """Return one record that was not marked published, or None."""
@@ -95,7 +150,7 @@ class OutboxShelf:
     def mark_published(self, seqs: Sequence[int], now: datetime) -> None:
         """Remember that the records numbered *seqs* reached Kafka."""
         self._connection.execute(
-            update(outbox).where(outbox.c.seq.in_(seqs)).values(published_at=iso(now))
+            update(outbox).where(outbox.c.seq.in_(seqs)).values(published_at=iso(now), refused=None)
         )
 
     def withdraw(self, seqs: Sequence[int]) -> None:
@@ -104,9 +159,7 @@ class OutboxShelf:
 
     def waiting(self) -> tuple[int, str | None]:
         """Return how many records wait, and since when the oldest does."""
-        wanted = select(func.count(), func.min(outbox.c.created_at)).where(
-            outbox.c.published_at.is_(None)
-        )
+        wanted = select(func.count(), func.min(outbox.c.created_at)).where(*_WAITING)
         count, oldest = self._connection.execute(wanted).one()
         return int(count), oldest
 

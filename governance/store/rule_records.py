@@ -1,4 +1,4 @@
-"""What rules and command types did over a while: for the decision trees and the kill switch."""
+"""What rules and command types did over a while: for the decision trees, and for resuming."""
 
 from __future__ import annotations
 
@@ -17,11 +17,8 @@ from governance.store.tables import (
     metrics_snapshots,
 )
 from schemas.rules import Action
-from schemas.tallies import OTHER, OVERALL, scope_of
+from schemas.tallies import OTHER, OVERALL, dimension_of, scope_of, value_of
 from schemas.wire import iso
-
-TYPED: Final = "commandType="
-"""What the scopes of command types begin with."""
 
 LEAD: Final = timedelta(minutes=15)
 """How long before an incident a trip still counts as having seen it coming."""
@@ -88,16 +85,13 @@ class RuleRecordShelf:
             found += self._connection.execute(wanted).scalars()
         return [read_moment(moment) for moment in found]
 
-    def types_seen(self, since: datetime) -> set[str]:
-        """Return the command types that were counted since *since*, but for the overflow."""
+    def types_seen(self, since: datetime, *, rows: int) -> set[str]:
+        """Return the command types among the newest *rows* counts since *since*."""
         minutes = metrics_snapshots.c
-        wanted = select(minutes.scope).distinct().where(minutes.timestamp >= iso(since))
-        scopes = self._connection.execute(wanted).scalars()
-        return {
-            scope.removeprefix(TYPED)
-            for scope in scopes
-            if scope.startswith(TYPED) and not scope.endswith(OTHER)
-        }
+        newest = select(minutes.scope).where(minutes.timestamp >= iso(since))
+        newest = newest.order_by(minutes.timestamp.desc(), minutes.scope.desc()).limit(rows)
+        scopes = set(self._connection.execute(newest).scalars())
+        return {value_of(one) for one in scopes if dimension_of(one) == "commandType"} - {OTHER}
 
     def never_seen(self, names: Iterable[str]) -> list[str]:
         """Return those of the command types *names* of which no day that is kept counted any."""

@@ -40,6 +40,8 @@ governance_state = Table(
     Column("phase_start_date", Text, nullable=False),
     Column("command_whitelist", Text, nullable=False, server_default="[]"),
     Column("paused_command_types", Text, nullable=False, server_default="[]"),
+    Column("all_paused", Integer, nullable=False, server_default="0"),
+    Column("resumed_command_types", Text, nullable=False, server_default="[]"),
     Column("autonomy_epoch", BigInteger, nullable=False, server_default="1"),
     Column("last_report_date", Text),
     Column("last_expansion_date", Text),
@@ -149,6 +151,14 @@ outbox = Table(
     Column("value", Text, nullable=False),
     Column("created_at", Text, nullable=False),
     Column("published_at", Text),
+    Column("refused", Text),
+    Index(
+        "outbox_waiting",
+        "topic",
+        "seq",
+        sqlite_where=text("published_at IS NULL"),
+        postgresql_where=text("published_at IS NULL"),
+    ),
     Index(
         "outbox_unpublished",
         "seq",
@@ -216,6 +226,14 @@ service_lease = Table(
     Column("beat", BigInteger, nullable=False, server_default="0"),
     Column("holder", Text, nullable=False, server_default=""),
     CheckConstraint("id = 1", name="one_lease"),
+)
+
+protected_command_types = Table(
+    "protected_command_types",
+    SCHEMA,
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    Column("effective_from", BigInteger, nullable=False),
+    Column("command_types", Text, nullable=False),
 )
 
 schema_revisions = Table(

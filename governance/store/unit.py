@@ -16,6 +16,7 @@ from governance.store.minutes import MinuteShelf
 from governance.store.offsets import OffsetShelf
 from governance.store.outbox import OutboxShelf
 from governance.store.proposals import ProposalShelf
+from governance.store.protection import ProtectionShelf
 from governance.store.readiness import ReadinessShelf
 from governance.store.records import RecordShelf
 from governance.store.replays import ReplayShelf
@@ -45,6 +46,7 @@ class Unit:
         self.tokens = TokenShelf(connection)
         self.replays = ReplayShelf(connection)
         self.proposals = ProposalShelf(connection)
+        self.protection = ProtectionShelf(connection)
         self.joint_acts = JointActShelf(connection)
         self.trials = TrialShelf(connection)
         self.rule_records = RuleRecordShelf(connection)

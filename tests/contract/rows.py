@@ -15,7 +15,14 @@ OWN = {"alembic_version", "schema_revisions"}
 """The tables of the migrations themselves, which say where they are."""
 ONE_ROW = {"governance_state", "service_lease"}
 """The tables that have one row and no second."""
-DOCUMENTS = {"command_whitelist", "paused_command_types", "roles", "scopes"}
+DOCUMENTS = {
+    "command_types",
+    "command_whitelist",
+    "paused_command_types",
+    "resumed_command_types",
+    "roles",
+    "scopes",
+}
 """Columns that hold a JSON list; other documents are objects."""
 OBJECTS = {
     "assessment",

@@ -285,3 +285,28 @@ def test_what_nobody_can_read_is_left_alone(desk: Desk, topics: Topics) -> None:
     assert handlers.show_rule(desk, ERRORS).version == 3
     topics.take(desk)
     assert not topics.reconcile(desk)
+
+
+def test_protected_types_that_were_lost_are_told_again(desk: Desk, topics: Topics) -> None:
+    """Each version as it was, so that a replay counts as the workers did."""
+    handlers.protect_types(desk)
+    topics.take(desk)
+    version = topics.published.protections
+    assert len(version) == 1
+    assert not topics.reconcile(desk)
+    emptied = Topics()
+    assert emptied.reconcile(desk).protections_told == 1
+    emptied.take(desk)
+    assert emptied.published.protections == version
+    assert not emptied.reconcile(desk)
+
+
+def test_a_pause_of_everything_is_the_lower_of_both(desk: Desk, topics: Topics, lost: Desk) -> None:
+    """It was told by a database that is lost: nothing runs, and its own records are known."""
+    handlers.pull_kill_switch(lost, reason="smoke", by="anna")
+    topics.take(lost)
+    topics.reconcile(desk)
+    state = handlers.show_state(desk)
+    assert state.all_paused
+    topics.take(desk)
+    assert not topics.reconcile(desk)

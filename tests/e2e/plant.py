@@ -29,13 +29,13 @@ from governance.readiness_watch import ReadinessWatch
 from governance.service import StateService
 from governance.upkeep_watch import UpkeepWatch
 from schemas.actions import Frontier
-from schemas.governance import STATE_TOPIC, ResolutionRecord
+from schemas.governance import STATE_TOPIC, ProtectionRecord, ResolutionRecord, StateRecord
 from schemas.rules import RuleVersion
 from schemas.settings import Settings
 from schemas.topics import BREAKER_ACTIONS, COMMAND_EVENTS, RULES, STATE, TALLIES
 from schemas.wire import from_ms, to_ms
 from streams.batch import Batch, Output
-from streams.control import entry_of
+from streams.control import entry_of, protection_of
 from streams.judge import Judge, Resolution
 from streams.tally import Tally
 from tests.desks import SetClock
@@ -140,14 +140,15 @@ class Stream:
         versions = map(RuleVersion.model_validate_json, self._topics.news(RULES.name))
         entries = [entry_of(version) for version in versions]
         records = [STATE_TOPIC.validate_json(value) for value in self._topics.news(STATE.name)]
-        self._tally.learn(entries)
+        protections = [protection_of(one) for one in records if isinstance(one, ProtectionRecord)]
+        self._tally.learn([*entries, *protections])
         self._judge.learn(
             entries,
             [_resolution(one) for one in records if isinstance(one, ResolutionRecord)],
             [
                 (one.autonomy_epoch, one.effective_from)
                 for one in records
-                if not isinstance(one, ResolutionRecord)
+                if isinstance(one, StateRecord)
             ],
         )
 

@@ -25,6 +25,15 @@ from tests.oracle.log import SourceLog, floor_step
 Grouped = Callable[[int], Iterable[str]]
 """Which labels are counted by, at a clock (ms)."""
 
+Protected = Callable[[int], frozenset[str]]
+"""Which command types keep scopes of their own, at a clock (ms)."""
+
+
+def nothing(clock: int) -> frozenset[str]:
+    """Return that nothing is protected, whatever the *clock*."""
+    return frozenset()
+
+
 SCOPE_LIMIT: Final = 1_000
 
 
@@ -87,7 +96,12 @@ class _Generations:
 
 
 def count_partition(
-    log: SourceLog, *, grouped: Grouped, scope_limit: int = SCOPE_LIMIT, id_limit: int = ID_LIMIT
+    log: SourceLog,
+    *,
+    grouped: Grouped,
+    protected: Protected = nothing,
+    scope_limit: int = SCOPE_LIMIT,
+    id_limit: int = ID_LIMIT,
 ) -> PartitionReport:
     """Return what must have come of *log*."""
     clocks = list(accumulate((record.time for record in log.records), max))
@@ -116,6 +130,7 @@ def count_partition(
             report.dead_letters.append(DeadLetter(log.partition, record.offset, Reason.LATE))
             continue
         ids.now.add(fact.id)
+        named = fact.command_type is not None and fact.command_type in protected(clock)
         is_early = fact.occurred > clock + EARLINESS
         report.early += is_early
         report.counted.append(
@@ -124,7 +139,7 @@ def count_partition(
                 partition=log.partition,
                 offset=record.offset,
                 pane=(clock if is_early else fact.occurred) // 1000,
-                scopes=tuple(_scopes(fact, grouped(clock), values, scope_limit)),
+                scopes=tuple(_scopes(fact, grouped(clock), values, scope_limit, named=named)),
                 columns=fact.columns,
                 sample=fact.sample,
             )
@@ -133,11 +148,18 @@ def count_partition(
 
 
 def _scopes(
-    fact: Fact, labels: Iterable[str], values: dict[str, _Generations], limit: int
+    fact: Fact,
+    labels: Iterable[str],
+    values: dict[str, _Generations],
+    limit: int,
+    *,
+    named: bool,
 ) -> Iterable[str]:
-    """Yield the scopes that an event counts in."""
+    """Yield the scopes that an event counts in; *named* if its type is protected."""
     yield OVERALL
-    if fact.command_type is not None:
+    if named:
+        yield f"commandType={fact.command_type}"
+    elif fact.command_type is not None:
         yield _capped("commandType", fact.command_type, values, limit)
     for name in sorted(set(labels)):
         if name in fact.labels:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Final
 
 from schemas.events import MAX_LABELS, MAX_RECORD, Reason
-from schemas.tallies import SAMPLE_CLASS, Column, SampleClass
+from schemas.tallies import OTHER, SAMPLE_CLASS, Column, SampleClass
 
 STATUS_COLUMNS: Final = {
     "proposed": Column.PROPOSED,
@@ -156,7 +156,7 @@ def _command(document: dict[str, Any]) -> Fact:
     status = _field(document, "status", str)
     _number(document, "durationMs", lambda n: 0 <= n <= 1e15)
     _optional_text(document, "errorClass")
-    kind = _text(document, "commandType")
+    kind = _named_type(document)
     shared = _shared(document)
     column = STATUS_COLUMNS[status]
     columns = [column]
@@ -228,6 +228,8 @@ def _labels(document: dict[str, Any]) -> Mapping[str, str]:
         return {}
     if not isinstance(labels, dict) or len(labels) > MAX_LABELS:
         raise _Wrong
+    if OTHER in labels.values():
+        raise _Wrong
     for text in (*labels, *labels.values()):
         _check(text, least=0)
     return labels
@@ -235,7 +237,15 @@ def _labels(document: dict[str, Any]) -> Mapping[str, str]:
 
 def _command_type(document: dict[str, Any]) -> str | None:
     """Return the command type of an event that may name none."""
-    return None if document.get("commandType") is None else _text(document, "commandType")
+    return None if document.get("commandType") is None else _named_type(document)
+
+
+def _named_type(document: dict[str, Any]) -> str:
+    """Return a command type: any name but that of all beyond the limit."""
+    name = _text(document, "commandType")
+    if name == OTHER:
+        raise _Wrong
+    return name
 
 
 def _text(document: dict[str, Any], name: str) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from schemas.governance import ResolutionRecord, StateRecord
+from schemas.governance import ProtectionRecord, ResolutionRecord, StateRecord
 from schemas.rules import Rule, RuleVersion
 from schemas.tallies import OVERALL
 from tests.oracle.conditions import Tree, terms
@@ -101,6 +101,7 @@ class Book:
     laws: Sequence[Law] = ()
     resolutions: Sequence[ResolutionRecord] = ()
     states: Sequence[StateRecord] = ()
+    protections: Sequence[ProtectionRecord] = ()
 
     def names(self) -> list[str]:
         """Return the names of all rules that ever were."""
@@ -123,7 +124,13 @@ class Book:
 
     def with_resolutions(self, more: Iterable[ResolutionRecord]) -> Book:
         """Return a book in which people resolved some more trips."""
-        return Book(self.laws, (*self.resolutions, *more), self.states)
+        return replace(self, resolutions=(*self.resolutions, *more))
+
+    def protected(self, at: int) -> frozenset[str]:
+        """Return the command types that keep scopes of their own at *at*."""
+        past = [one for one in self.protections if one.effective_from <= at]
+        newest = max(past, key=lambda one: (one.effective_from, one.version), default=None)
+        return frozenset(newest.command_types if newest else ())
 
 
 class Groupings:

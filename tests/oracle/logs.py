@@ -59,7 +59,12 @@ def hostile(seed: int, *, size: int = 400) -> Case:
     broker.end()
     logs = broker.logs()
     limit = random.choice((1_000, 1_000, 1_000, 2, 3))
-    book = with_resolutions(random, logs, draw_book(random, logs), scope_limit=limit)
+    book = with_resolutions(
+        random,
+        logs,
+        draw_book(random, logs, [one for one in TYPES if one != OTHER]),
+        scope_limit=limit,
+    )
     return Case(seed, logs, book, limit)
 
 

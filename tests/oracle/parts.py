@@ -290,7 +290,8 @@ class TallyPart(Part):
 
     @override
     def tell(self, state: Tally, since: int, upto: int) -> None:
-        state.learn(_heard(self.world.entries, since, upto))
+        entries = [*self.world.entries, *self.world.protections]
+        state.learn(_heard(entries, since, upto))
 
     @override
     def advance(self, state: Tally) -> list[Output]:

@@ -47,7 +47,13 @@ def expect(
     """Return what must come of *logs* under *book*, summed from scratch."""
     grouped = Groupings(book)
     reports = tuple(
-        count_partition(log, grouped=grouped, scope_limit=scope_limit, id_limit=id_limit)
+        count_partition(
+            log,
+            grouped=grouped,
+            protected=book.protected,
+            scope_limit=scope_limit,
+            id_limit=id_limit,
+        )
         for log in logs
     )
     return expected_of(reports, judge(reports, book, every_step=every_step, joins=joins))

@@ -24,7 +24,10 @@ def with_resolutions(
 ) -> Book:
     """Return *book* with resolutions of some of the trips that it makes."""
     grouped = Groupings(book)
-    reports = [count_partition(log, grouped=grouped, scope_limit=scope_limit) for log in logs]
+    reports = [
+        count_partition(log, grouped=grouped, protected=book.protected, scope_limit=scope_limit)
+        for log in logs
+    ]
     considered: set[str] = set()
     for _ in range(random.randint(0, ROUNDS)):
         trips = judge(reports, book).trips

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Final
 
 from schemas.events import Severity
-from schemas.governance import Phase, StateRecord
+from schemas.governance import Phase, ProtectionRecord, StateRecord
 from schemas.rules import Action, Rule, RuleVersion
 from schemas.wire import from_ms
 from tests.oracle.conditions import Both, Either, Not, Term, Tree, terms, written
@@ -44,12 +44,13 @@ COUNT_TERMS: Final = (
 )
 
 
-def draw_book(random: Random, logs: tuple[SourceLog, ...]) -> Book:
-    """Return rules with all their versions, and epochs, fit for *logs*."""
+def draw_book(random: Random, logs: tuple[SourceLog, ...], kinds: Sequence[str]) -> Book:
+    """Return rules with all their versions, epochs, and which of *kinds* are protected."""
     times = sorted(record.time for log in logs for record in log.records)
     names = random.sample(NAMES, random.randint(1, 4))
     laws = [law for name in names for law in _versions(random, name, times)]
-    return Book(laws, (), tuple(_states(random, times)))
+    states = tuple(_states(random, times))
+    return Book(laws, (), states, tuple(_protections(random, kinds, times)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +169,17 @@ def _term(random: Random, used: list[Term]) -> Term:
     if metric == "incident.severity" and any(one.metric == metric for one in used):
         return _term(random, used)
     return Term(metric, op, random.choice(thresholds))
+
+
+def _protections(
+    random: Random, kinds: Sequence[str], times: list[int]
+) -> Iterator[ProtectionRecord]:
+    """Yield a few versions of the protected command types; each says all of them anew."""
+    since = 0
+    for version in range(1, random.choice((1, 2, 3, 4))):
+        since = max(since, random.choice((0, _some_time(random, times))))
+        chosen = random.sample(kinds, random.randint(0, min(3, len(kinds))))
+        yield ProtectionRecord(version=version, command_types=chosen, effective_from=since)
 
 
 def _states(random: Random, times: list[int]) -> Iterator[StateRecord]:

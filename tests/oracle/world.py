@@ -26,7 +26,7 @@ from schemas.tallies import Cuts
 from streams.batch import Gap, Output
 from streams.judge import Judge, Resolution
 from streams.merge import Hole
-from streams.rulebook import Entry
+from streams.rulebook import PROTECTION, Entry
 from tests.oracle.comparing import action_differences, count_differences, summed_cuts
 from tests.oracle.counting import DeadLetter
 from tests.oracle.joining import joins_of
@@ -56,6 +56,10 @@ class World:
         self.actions: list[bytes] = []
         self.dead: list[Output] = []
         self.entries = [entry_of(law.version) for law in case.book.laws]
+        self.protections = [
+            Entry(PROTECTION, one.version, one.effective_from, None, frozenset(one.command_types))
+            for one in case.book.protections
+        ]
         self.resolutions = [
             Resolution(one.action_id, one.rule, one.scope_key, one.effective_from)
             for one in case.book.resolutions

@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from streams.deltas import TallyDelta
+from streams.rulebook import PROTECTION, Entry
 from streams.tally import Tally
 from tests.oracle.logs import Case, cases, hostile
 from tests.oracle.parts import Habits
@@ -83,9 +84,36 @@ class ForgetfulTally(Tally):
         return msgspec.structs.replace(delta, generations=bare)
 
 
+class HeedlessTally(Tally):
+    """A planted fault: it hears of rules, and not of protected command types."""
+
+    def learn(
+        self, entries: Iterable[Entry] = (), *, unusable: Iterable[tuple[str, int]] = ()
+    ) -> None:
+        """Hear of what has the name of a rule."""
+        rules = [entry for entry in entries if entry.name != PROTECTION]
+        super().learn(rules, unusable=unusable)
+
+
+class HastyTally(Tally):
+    """A planted fault: types are protected as soon as it is heard of, not from their T."""
+
+    def learn(
+        self, entries: Iterable[Entry] = (), *, unusable: Iterable[tuple[str, int]] = ()
+    ) -> None:
+        """Hear of everything, and use what is newest at once."""
+        heard = list(entries)
+        super().learn(heard, unusable=unusable)
+        for entry in heard:
+            if entry.name == PROTECTION:
+                self.memory.protected = entry.protected
+
+
 @pytest.mark.parametrize(
     "habits",
     [
+        pytest.param(Habits(tally=HeedlessTally), id="protected-types-are-not-heard-of"),
+        pytest.param(Habits(tally=HastyTally), id="protection-begins-when-it-is-heard-of"),
         pytest.param(Habits(tally=ForgetfulTally), id="ids-are-not-stored"),
         pytest.param(Habits(awaits_outputs=False), id="a-flush-does-not-await-outputs"),
         pytest.param(Habits(commits_ahead=True), id="the-position-is-ahead-of-the-flush"),
@@ -93,7 +121,7 @@ class ForgetfulTally(Tally):
     ],
 )
 def test_a_planted_fault_is_found(habits: Habits) -> None:
-    """The comparison is worth something: each of four classic faults shows in a few logs."""
+    """The comparison is worth something: each of these faults shows in a few logs."""
     assert any(
         outcome(hostile(seed), seed, habits) and not outcome(hostile(seed), seed)
         for seed in range(PLANTED)

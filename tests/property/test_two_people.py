@@ -126,6 +126,7 @@ class World:
 
     rules: dict[str, Written]
     paused: frozenset[str]
+    resumed: frozenset[str]
     resolved: dict[str, tuple[bool, bool, str | None]]
     items: dict[str, tuple[int, int]]
     lifted: frozenset[int]
@@ -133,7 +134,7 @@ class World:
 
     def rises_to(self, after: World) -> list[Rise]:
         """Return what happened on the way to *after* that takes two people."""
-        freed = self.paused - after.paused
+        freed = (self.paused - after.paused) | (after.resumed - self.resumed)
         return [
             *(("add", name, after.rules[name]) for name in after.rules.keys() - self.rules.keys()),
             *(("delete", name, None) for name in self.rules.keys() - after.rules.keys()),
@@ -258,8 +259,9 @@ class Plant:
             def rows(query: str) -> list[tuple[Any, ...]]:
                 return connection.execute(query).fetchall()
 
-            ((phase, paused),) = rows(
-                "SELECT current_phase, paused_command_types FROM governance_state"
+            ((phase, paused, everything, resumed),) = rows(
+                "SELECT current_phase, paused_command_types, all_paused, resumed_command_types"
+                " FROM governance_state"
             )
             return World(
                 rules={
@@ -270,7 +272,8 @@ class Plant:
                         " FROM circuit_breaker_rules WHERE condition LIKE '%Rate > %'"
                     )
                 },
-                paused=frozenset(json.loads(paused)),
+                paused=frozenset([*json.loads(paused), *(["*"] if everything else [])]),
+                resumed=frozenset(json.loads(resumed)),
                 resolved={
                     name: (severity in ("high", "critical"), bool(done), finding)
                     for name, severity, done, finding in rows(
@@ -338,6 +341,14 @@ class TwoPeople(RuleBasedStateMachine):
         wanted = {"commandTypes": kinds, "autonomyEpoch": max(1, epoch - (old == 0))}
         rise = ("resume", ", ".join(sorted(set(kinds))), None)
         self._send(who, "POST", "/api/circuit-breaker/command-types/resume", wanted, rise=rise)
+
+    @rule(who=WHO, old=st.integers(0, 4))
+    def resume_everything(self, who: int, old: int) -> None:
+        """Ask to end the pause of everything, now and then on an epoch that is over."""
+        ((epoch,),) = self.plant.rows("SELECT autonomy_epoch FROM governance_state")
+        wanted = {"allPaused": False, "autonomyEpoch": max(1, epoch - (old == 0))}
+        path = "/api/circuit-breaker/command-types/resume"
+        self._send(who, "POST", path, wanted, rise=("resume", "*", None))
 
     @rule(
         who=WHO,

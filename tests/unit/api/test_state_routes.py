@@ -26,6 +26,8 @@ def test_a_new_installation_is_at_the_floor(client: TestClient) -> None:
         "phaseStartDate": "2026-11-23T12:00:00.000Z",
         "commandWhitelist": [],
         "pausedCommandTypes": [],
+        "allPaused": False,
+        "resumedCommandTypes": [],
         "autonomyEpoch": 1,
         "daysSincePhaseStart": 0,
         "lastReportDate": None,
@@ -205,3 +207,42 @@ def test_a_type_that_is_not_paused_is_not_found(client: TestClient, trip: Trip) 
 
     assert answer.status_code == 404
     assert answer.json()["near"] == ["SET/POWER %"]
+
+
+def test_the_kill_switch_is_one_fact(client: TestClient) -> None:
+    """The state says that everything is paused; types run again by name, as exceptions."""
+    client.post("/api/kill-switch", json={"reason": "drill"})
+    state = client.get(STATE).json()
+    seen = {"autonomyEpoch": state["autonomyEpoch"]}
+    resumed = client.post(f"{TYPES}/SET_FAN/resume", json=seen).json()["state"]
+
+    assert (state["allPaused"], state["resumedCommandTypes"]) == (True, [])
+    assert "SET_FAN" in state["pausedCommandTypes"]
+    assert (resumed["allPaused"], resumed["resumedCommandTypes"]) == (True, ["SET_FAN"])
+    assert "SET_FAN" not in resumed["pausedCommandTypes"]
+
+
+def test_people_end_the_pause_of_everything(client: TestClient) -> None:
+    """Saying so is enough; `true` would be a lowering, which is the kill switch."""
+    client.post("/api/kill-switch", json={"reason": "drill"})
+    seen = {"autonomyEpoch": client.get(STATE).json()["autonomyEpoch"]}
+    wrong = client.post(f"{TYPES}/resume", json={**seen, "allPaused": True})
+    nothing = client.post(f"{TYPES}/resume", json=seen)
+    answer = client.post(f"{TYPES}/resume", json={**seen, "allPaused": False})
+
+    assert (wrong.status_code, nothing.status_code) == (422, 422)
+    assert "allPaused" in nothing.json()["detail"]
+    assert answer.json()["state"]["allPaused"] is False
+    assert "SET_FAN" in answer.json()["state"]["pausedCommandTypes"]
+
+
+def test_the_name_of_all_others_is_no_command_type(client: TestClient) -> None:
+    """It is refused by name, in both ways to resume."""
+    client.post("/api/kill-switch", json={"reason": "drill"})
+    seen = {"autonomyEpoch": client.get(STATE).json()["autonomyEpoch"]}
+    for answer in (
+        client.post(f"{TYPES}/__other__/resume", json=seen),
+        client.post(f"{TYPES}/resume", json={**seen, "commandTypes": ["__other__"]}),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (409, "refused")
+        assert "__other__ is no command type" in answer.json()["detail"]

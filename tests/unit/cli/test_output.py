@@ -41,3 +41,34 @@ def test_a_paused_type_does_not_drive_a_terminal(
         "epoch      7",
         "service    not known",
     ]
+
+
+@pytest.mark.parametrize(
+    ("named", "runs", "shown"),
+    [
+        ([], [], "everything"),
+        (["SET_FAN"], [], "everything; by name SET_FAN"),
+        (["SET_FAN"], ["ROAST", "X"], "everything but ROAST, X; by name SET_FAN"),
+    ],
+)
+def test_a_pause_of_everything_is_said_first(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    named: list[str],
+    runs: list[str],
+    shown: str,
+) -> None:
+    """Who looks at the state sees what runs all the same, and what is paused by name."""
+    found = {
+        "currentPhase": "L3",
+        "daysSincePhaseStart": 2,
+        "commandWhitelist": [],
+        "pausedCommandTypes": named,
+        "allPaused": True,
+        "resumedCommandTypes": runs,
+        "autonomyEpoch": 7,
+    }
+    monkeypatch.setattr(Client, "get", lambda *_: found)
+    autonomy.state()
+
+    assert f"paused     {shown}" in capsys.readouterr().out.splitlines()

@@ -49,3 +49,15 @@ def test_another_number_of_partitions_begins_a_new_set() -> None:
     frontiers.note(report(0, 6, partitions=2))
     assert frontiers.judged_until() is None
     assert set(frontiers.last()) == {0}
+
+
+def test_each_worker_says_once_what_overflowed() -> None:
+    """A worker with several judges reports the same number with each."""
+    frontiers = Frontiers()
+    for partition, worker, overflowed in ((0, "w0", 3), (1, "w0", 3), (2, "w1", 40)):
+        frontiers.note(
+            report(partition, 5, partitions=3).model_copy(
+                update={"worker": worker, "overflowed": overflowed}
+            )
+        )
+    assert frontiers.overflowed() == 43

@@ -7,13 +7,15 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from governance import handlers
 from governance.approvals import self_asserted
 from governance.audit import Act
 from governance.desk import Desk
 from governance.ladder import ApproverRole
-from governance.proposals import ProposalStatus
+from governance.proposals import SHOWN_IDS, ProposalStatus, bound_ids
 from schemas.errors import NoRise, NotFound, ProposalClosed, ProposalExpired
 from schemas.governance import Phase
 from tests.contract.test_store_proposals import acts
@@ -148,3 +150,17 @@ def test_a_row_that_sql_broke_cannot_hold_a_revert_back(desk: Desk) -> None:
     assert handlers.apply_action(desk, revert())
     with pytest.raises(NotFound):
         handlers.approve_proposal(desk, found.id, PRODUCT)
+
+
+@given(ids=st.sets(st.integers(0, 2_000).map(str), max_size=600), other=st.integers(0, 2_000))
+def test_what_a_proposal_names_is_small_and_still_exact(ids: set[str], other: int) -> None:
+    """However many events wait, one more or less of them is another basis."""
+    named = bound_ids(list(ids))
+    assert len(named) <= SHOWN_IDS + 1
+    assert named == bound_ids(sorted(ids, reverse=True))
+    assert bound_ids(list(ids ^ {str(other)})) != named
+
+
+def test_few_events_are_named_as_they_always_were() -> None:
+    """All of them, in order."""
+    assert bound_ids(["b", "a"]) == ["a", "b"]

@@ -28,7 +28,7 @@ def event(name: str, *, at: int, **fields: Any) -> bytes:
 
 
 def counted(
-    *records: tuple[int, bytes], labels: tuple[str, ...] = (), **limits: int
+    *records: tuple[int, bytes], labels: tuple[str, ...] = (), **limits: Any
 ) -> PartitionReport:
     """Return what comes of records appended so many ms after noon."""
     log = SourceLog(

@@ -14,7 +14,15 @@ from pydantic import ValidationError
 from schemas.actions import DECISION, BreakerAction, Frontier, action_id
 from schemas.alerts import Alert, AlertData, AlertType
 from schemas.events import EVENT, CommandEvent, Severity
-from schemas.governance import LADDER, STATE_TOPIC, Phase, ResolutionRecord, StateRecord
+from schemas.governance import (
+    LADDER,
+    STATE_TOPIC,
+    Phase,
+    ProtectionRecord,
+    ResolutionRecord,
+    StateRecord,
+    fits,
+)
 from schemas.rules import Action, Rule
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -58,7 +66,9 @@ def test_states_and_resolutions_share_a_topic() -> None:
     resolution = ResolutionRecord(
         action_id="a", rule="r", scope_key="*", effective_from=100, resolved_at=NOON
     )
-    for record in (state, resolution):
+    protection = ProtectionRecord(version=7, command_types=["FAN"], effective_from=100)
+    assert protection.key == "protection/7"
+    for record in (state, resolution, protection):
         assert STATE_TOPIC.validate_json(record.to_bytes()) == record
 
 
@@ -128,3 +138,37 @@ def test_a_rule_that_nobody_could_mean_is_refused(fields: dict[str, Any]) -> Non
     with pytest.raises(ValidationError) as refused:
         Rule.model_validate(good | fields)
     assert [one["loc"][0] for one in refused.value.errors()] == list(fields)
+
+
+def test_a_state_of_an_older_version_pauses_what_it_names() -> None:
+    """It says nothing of a pause of everything, so there is none."""
+    told = {
+        "kind": "state",
+        "phase": "L3",
+        "phaseStartDate": "2026-11-23T12:00:00Z",
+        "commandWhitelist": [],
+        "pausedCommandTypes": ["FAN"],
+        "autonomyEpoch": 3,
+        "effectiveFrom": 100,
+        "updatedAt": "2026-11-23T12:00:00Z",
+    }
+    record = STATE_TOPIC.validate_python(told)
+    assert isinstance(record, StateRecord)
+    assert (record.all_paused, record.resumed_command_types) == (False, [])
+
+
+@given(st.lists(st.text(min_size=1, max_size=256), max_size=400))
+def test_what_fits_is_far_below_a_megabyte(names: list[str]) -> None:
+    """Whatever the names hold: Kafka takes a record with six such lists."""
+    if fits(names):
+        state = StateRecord(
+            phase=Phase.L3,
+            phase_start_date=NOON,
+            command_whitelist=names,
+            paused_command_types=names,
+            resumed_command_types=names,
+            autonomy_epoch=1,
+            effective_from=0,
+            updated_at=NOON,
+        )
+        assert 2 * len(state.to_bytes()) < 500_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
@@ -77,6 +78,8 @@ def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
         ("LOG_LEVEL", "loud"),
         ("GOVERNANCE_PHASE_WHITELISTS", "SET_POWER"),
         ("GOVERNANCE_PHASE_WHITELISTS", '{"L9": []}'),
+        ("GOVERNANCE_PHASE_WHITELISTS", '{"L4": ["__other__"]}'),
+        ("GOVERNANCE_PHASE_WHITELISTS", json.dumps({"L4": [f"T{n}" for n in range(201)]})),
     ],
 )
 def test_a_wrong_setting_is_named(

@@ -10,11 +10,11 @@ from typing import Any, Final
 import pytest
 from aiokafka import TopicPartition
 
-from schemas.governance import Phase, ResolutionRecord, StateRecord
+from schemas.governance import Phase, ProtectionRecord, ResolutionRecord, StateRecord
 from schemas.rules import RuleVersion
 from schemas.wire import from_ms
 from streams.control import Control, News, entry_of
-from streams.rulebook import Rulebook
+from streams.rulebook import PROTECTION, Rulebook
 from tests.unit.rules.facts import rule
 from tests.unit.streams.facts import NOON
 
@@ -151,6 +151,21 @@ async def test_a_version_that_cannot_be_used_is_known_to_be_there() -> None:
     assert book.lacking({"High Error Rate": 2}) == {"High Error Rate": 2}
     book.note_unusable(reader.known.unusable)
     assert book.lacking({"High Error Rate": 2}) == {}
+
+
+async def test_protected_types_are_heard_of_as_versions() -> None:
+    """Each holds from the T that it names, like a rule's; no rule can have its name."""
+    record = ProtectionRecord(version=5, command_types=["FAN"], effective_from=NOON)
+    topics = Topics()
+    topics.records[STATE] = [state(1), record.to_bytes()]
+    reader = control(topics)
+    await reader.load()
+    (entry,) = reader.known.protections
+    assert (entry.name, entry.version, entry.effective_from) == (PROTECTION, 5, NOON)
+    assert (entry.live, entry.protected) == (None, frozenset({"FAN"}))
+    assert reader.known.entries == []
+    assert bool(News(protections=[entry]))
+    assert rule(name=PROTECTION).name != PROTECTION
 
 
 async def test_what_was_noted_is_confirmed_once_all_that_was_there_by_then_is_told() -> None:

@@ -61,6 +61,7 @@ def test_a_worker_is_as_healthy_as_its_blindest_judge(
         "status": status,
         "worker": "w-0",
         "frontierAgeSeconds": age,
+        "overflowedValues": 0,
         "partitions": list(range(len(ages))),
         "rules": 2 if ages else 0,
         "reason": None if status == "healthy" else "behind what executors do",

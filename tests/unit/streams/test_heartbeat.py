@@ -63,3 +63,11 @@ def test_a_judge_says_what_it_lacks() -> None:
     state.lacking = {"Gone": 7}
     found = said(heartbeat, state)
     assert (found.rule_versions, found.lacking) == ({}, {"Gone": 7})
+
+
+def test_it_says_what_overflowed_in_this_worker() -> None:
+    """As it is at each flush: the state service adds up what the workers say."""
+    number = iter((3, 40))
+    heartbeat = Heartbeat("w", 2, overflowed=lambda: next(number))
+    state = judge(1)
+    assert [said(heartbeat, state).overflowed for _ in range(2)] == [3, 40]

@@ -227,3 +227,49 @@ def test_news_name_the_generation_even_when_nothing_is_new() -> None:
     memory.turn(NOON)
     assert memory.news() == [Generation(0, NOON, True, [], [])]
     assert memory.news() == [Generation(0, NOON, False, [], [])]
+
+
+def test_a_protected_type_keeps_its_scope_and_takes_nobodys() -> None:
+    """Full or not, it counts by its name; and as many others as before have their own."""
+    memory = Memory(1)
+    memory.protected = frozenset({"FAN"})
+    memory.turn(NOON)
+    admitted = [memory.admit("commandType", name) for name in ("DRUM", "FLOOD", "FAN")]
+    assert admitted == ["DRUM", OTHER, "FAN"]
+    assert memory.admit("labels.site", "FAN") == "FAN"
+    assert memory.admit("labels.site", "zug") == OTHER
+
+
+def test_a_type_that_is_no_longer_protected_is_like_any_other() -> None:
+    """Its place was never taken, so it must find one."""
+    memory = Memory(1)
+    memory.protected = frozenset({"FAN"})
+    memory.turn(NOON)
+    memory.admit("commandType", "FAN")
+    memory.admit("commandType", "DRUM")
+    memory.protected = frozenset()
+    assert memory.admit("commandType", "FAN") == OTHER
+
+
+def test_how_many_overflowed_is_known_for_two_generations() -> None:
+    """Each value is told once, and forgotten when it was not seen for as long as ids are."""
+    memory = Memory(1)
+    memory.turn(NOON)
+    for name in ("FAN", "A", "B", "A"):
+        memory.admit("commandType", name)
+    assert memory.overflowed == 2
+    memory.turn(NOON + ID_MEMORY)
+    assert memory.overflowed == 2
+    memory.turn(NOON + 2 * ID_MEMORY)
+    assert memory.overflowed == 0
+
+
+@given(number=st.integers(0, 40))
+def test_a_flood_of_values_costs_no_memory(number: int) -> None:
+    """Beyond so many they are no longer told apart."""
+    memory = Memory(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("streams.memory.OVERFLOW_SHOWN", 9)
+        for value in range(number):
+            memory.admit("commandType", str(value))
+    assert memory.overflowed == max(0, min(9, number - 1))

@@ -15,6 +15,7 @@ from schemas.topics import DEAD_LETTERS
 from schemas.wire import iso_ms
 from streams.batch import Batch, Gap
 from streams.deltas import decode_tally, encode
+from streams.rulebook import PROTECTION, Entry
 from streams.tally import Tally, home_of
 from tests.unit.streams.facts import (
     MINUTE,
@@ -380,3 +381,80 @@ def test_a_tally_goes_on_from_what_was_stored(log: Batch, data: st.DataObject) -
     joined.learn([entry(1, since=NOON + 1_000, groupBy="labels.site")])
     assert joined.fold(rest) == lived.fold(rest)
     assert ordered(joined.delta()) == ordered(lived.delta())
+
+
+def protection(version: int, *names: str, since: int = 0) -> Entry:
+    """Return a version of the protected command types, as workers hear of it."""
+    return Entry(PROTECTION, version, since, None, frozenset(names))
+
+
+def test_a_protected_type_counts_by_its_name_whatever_came_before() -> None:
+    """A flood takes every place, and the type that matters still has its own."""
+    state = tally(scope_limit=2)
+    state.learn([protection(1, "FAN")])
+    values = [command(str(number), commandType=f"type-{number}") for number in range(5)]
+    rows = counted(state, *values, command("real"))
+    assert panes(rows, "commandType=FAN") == {0: {"SUCCEEDED": 1}}
+    assert panes(rows, "commandType=__other__") == {0: {"SUCCEEDED": 3}}
+    assert (state.memory.overflowed, state.stats.overflowed) == (3, 3)
+
+
+def test_protection_begins_at_the_cut_that_its_time_names() -> None:
+    """Every worker switches there, whenever it heard of it."""
+    state = tally(scope_limit=1)
+    state.learn([protection(1, "FAN", since=NOON + 200)])
+    values = [command("a", commandType="FLOOD"), command("b"), command("c"), command("d")]
+    times = [NOON, NOON + 199, NOON + 200, NOON + 400]
+    cuts = cuts_of(state.fold(batch(values, times=times)))
+    found = [sorted(row.scope for row in cut.rows) for cut in cuts]
+    assert found == [
+        ["*", "commandType=FLOOD"],
+        ["*", "commandType=__other__"],
+        ["*", "commandType=FAN"],
+    ]
+
+
+def test_protection_that_is_heard_of_late_is_stored_before_it_is_used() -> None:
+    """Whoever recovers uses it from the same cut, though the record says an earlier one."""
+    state = tally(scope_limit=1)
+    state.fold(batch([command("a", commandType="FLOOD"), None], times=[NOON, NOON + 100]))
+    state.learn([protection(1, "FAN", since=NOON)])
+    state.fold(batch([command("b")], times=NOON + 150, start=2))
+    delta = state.delta()
+    assert delta is not None
+    joined = tally(scope_limit=1)
+    joined.apply(delta, 0)
+    joined.learn([protection(1, "FAN", since=NOON)])
+    rest = batch(
+        [command("c"), command("d"), None], times=[NOON + 199, NOON + 200, NOON + 300], start=3
+    )
+    found = [cuts_of(one.fold(rest)) for one in (state, joined)]
+    assert found[0] == found[1]
+    assert [sorted(row.scope for row in cut.rows) for cut in found[0]] == [
+        ["*", "commandType=__other__"],
+        ["*", "commandType=FAN"],
+    ]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"commandType": "__other__"},
+        {"labels": {"site": "__other__"}},
+        {"kind": "incident", "incidentId": "i", "severity": "low", "commandType": "__other__"},
+        {"kind": "safety", "signal": "emergency_abort", "commandType": "__other__"},
+    ],
+)
+@pytest.mark.parametrize("escape", [None, b"_", b"o"])
+def test_the_name_of_all_others_is_refused(fields: dict[str, Any], escape: bytes | None) -> None:
+    """No producer can pose as the overflow, however it spells the name; the letter says why."""
+    record = command("e", **fields)
+    if escape is not None:
+        record = record.replace(
+            b"__other__", b"__other__".replace(escape, b"\\u00%02x" % escape[0], 1)
+        )
+    assert (b"__other__" in record) is (escape is None)
+    for others in ((), (command("f"), command("g"))):
+        (letter,) = dead_letters(tally().fold(batch([*others, record])))
+        assert letter["reason"] == "invalid"
+        assert "must not be __other__" in letter["detail"]

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from schemas.tallies import EARLINESS, LATENESS, STEP
 from streams.batch import Batch
+from streams.rulebook import PROTECTION, Entry
 from streams.tally import Tally
 from tests.unit.streams.facts import NOON, batch, command, entry
-from tests.unit.streams.logs import fold_all, logs, ordered, pieces
+from tests.unit.streams.logs import KINDS, fold_all, logs, ordered, pieces
 
 with_little_memory = settings(
     max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -47,14 +48,23 @@ def little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("little_memory")
 @with_little_memory
-@given(log=logs(), limit=st.sampled_from((2, 1_000)), labels=st.booleans(), data=st.data())
-def test_together_is_one_by_one(log: Batch, limit: int, labels: bool, data: st.DataObject) -> None:
+@given(
+    log=logs(),
+    limit=st.sampled_from((1, 2, 1_000)),
+    labels=st.booleans(),
+    protected=st.sets(st.sampled_from(KINDS)).map(frozenset),
+    data=st.data(),
+)
+def test_together_is_one_by_one(
+    log: Batch, limit: int, labels: bool, protected: frozenset[str], data: st.DataObject
+) -> None:
     """Whatever the records are, the same is published and stored, and the same was seen."""
     ways = [way(0, tally_partitions=2, scope_limit=limit) for way in (Tally, OneByOne)]
     found = []
     batches = data.draw(pieces(log))
     for way in ways:
         way.learn([entry(1, since=NOON + 200, groupBy="labels.site")] * labels)
+        way.learn([Entry(PROTECTION, 1, NOON + 200, None, protected)])
         found.append((fold_all(way, batches), ordered(way.delta()), way.stats))
     assert found[0] == found[1]
 

@@ -203,6 +203,30 @@ def test_all_that_the_kill_switch_paused_is_resumed_by_two_signatures(
     assert guarded.get(f"{ACTS}/{one}", headers=ben).json()["status"] == "voided"
 
 
+def test_the_pause_of_everything_is_ended_by_two(
+    guarded: TestClient, olga: Person, anna: Person
+) -> None:
+    """The wish says so in words, and one signature ends nothing."""
+    guarded.post("/api/kill-switch", headers=olga, json={"reason": "drill"})
+    state = guarded.get(STATE, headers=olga).json()
+    wanted = {
+        "commandTypes": ["SET_FAN"],
+        "allPaused": False,
+        "autonomyEpoch": state["autonomyEpoch"],
+    }
+    types = "/api/circuit-breaker/command-types"
+    act = waiting(guarded.post(f"{types}/resume", headers=olga, json=wanted))
+    said = guarded.get(f"{ACTS}/{act}", headers=anna).json()["summary"]
+    assert said == "end the pause of every command type, and let SET_FAN run again"
+    assert guarded.get(STATE, headers=olga).json()["allPaused"]
+    sign(guarded, act, anna)
+
+    after = guarded.get(STATE, headers=olga).json()
+    assert (after["allPaused"], after["resumedCommandTypes"]) == (False, [])
+    assert "SET_FAN" not in after["pausedCommandTypes"]
+    assert "SET_POWER" in after["pausedCommandTypes"]
+
+
 def test_a_role_that_is_named_must_be_held(
     guarded: TestClient, bearer: Bearer, olga: Person
 ) -> None:
