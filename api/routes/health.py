@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
@@ -15,9 +15,7 @@ from governance.health import Health, Role
 
 router = APIRouter(tags=["Health"])
 
-StandbyOk = Annotated[
-    Literal["ok"] | None, Query(description="`ok`: a standby that is well is ready, too.")
-]
+StandbyOk = Annotated[str, Query(description="`ok`: a standby that is well is ready, too.")]
 
 
 @router.get("/health")
@@ -37,7 +35,7 @@ def show_health(request: Request, service: AskService) -> HealthReport:
     responses={503: {"model": Readiness, "description": "A part is down, or this is a standby"}},
 )
 def show_readiness(
-    request: Request, service: AskService, answer: Response, standby: StandbyOk = None
+    request: Request, service: AskService, answer: Response, standby: StandbyOk = ""
 ) -> Readiness:
     """Show every part that the service stands on; 503 while one of them is down.
 
@@ -45,7 +43,7 @@ def show_readiness(
     `?standby=ok` it answers 200 while it is ready to take over.
     """
     report = readiness(service, request.app.state.started)
-    passed_over = report.role is Role.STANDBY and standby is None
+    passed_over = report.role is Role.STANDBY and standby != "ok"
     if report.status is Health.UNHEALTHY or passed_over:
         answer.status_code = 503
     return report

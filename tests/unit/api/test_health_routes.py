@@ -89,7 +89,7 @@ def test_a_load_balancer_passes_a_standby_over(client: TestClient) -> None:
     ready = client.get("/ready?standby=ok")
     assert ready.status_code == 200
     assert (ready.json()["role"], ready.json()["fencing"]) == ("standby", 7)
-    assert client.get("/ready?standby=perhaps").status_code == 422
+    assert client.get("/ready?standby=perhaps").status_code == 503
     health = client.get("/health")
     assert (health.status_code, health.json()["status"]) == (200, "healthy")
     assert health.json()["active"] == "http://other:4007"

@@ -53,6 +53,7 @@ def api() -> Iterator[str]:
     """Return the address of an API that answers in every script."""
     answers: dict[str, Any] = {
         "/api/governance/state": STATE,
+        "/health": {"role": "active"},
         "/api/circuit-breaker/rules": [RULE],
         "/api/circuit-breaker/events/unresolved": [],
         "/api/governance/joint-acts": [],
