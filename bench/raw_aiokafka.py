@@ -19,7 +19,11 @@ LOOK_EVERY: Final = 20_000
 async def count(servers: str, topic: str, *, wanted: int, group: str) -> None:
     """Read *wanted* events from the beginning of *topic*."""
     consumer = AIOKafkaConsumer(
-        topic, bootstrap_servers=servers, group_id=group, auto_offset_reset="earliest"
+        topic,
+        bootstrap_servers=servers,
+        group_id=group,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed",
     )
     progress, seen, shown = Progress(), 0, 0
     async with consumer:

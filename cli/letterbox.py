@@ -66,6 +66,7 @@ class Letterbox:
             bootstrap_servers=self._servers,
             group_id=None,
             enable_auto_commit=False,
+            isolation_level="read_committed",
             allow_auto_create_topics=False,
             bootstrap_timeout_ms=PATIENCE,
             max_partition_fetch_bytes=4 * 1024 * 1024,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any, Final
@@ -78,6 +79,17 @@ def standing(health: dict[str, Any] | None) -> str:
         return str(said.get("role", "not known"))
     active = said.get("active")
     return f"standby: {f'{active} is' if active else 'nobody is'} the active one"
+
+
+def complaints(ready: Mapping[str, object] | None) -> list[str]:
+    """Return what each part that is not healthy says of itself, by the answer of ``/ready``."""
+    checks = (ready or {}).get("checks")
+    parts = checks.items() if isinstance(checks, dict) else ()
+    return [
+        f"{name}: {check.get('message') or check['status']}"
+        for name, check in parts
+        if isinstance(check, dict) and check.get("status", "healthy") != "healthy"
+    ]
 
 
 def answer(address: str) -> dict[str, Any] | None:

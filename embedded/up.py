@@ -15,7 +15,7 @@ import os
 import secrets
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -26,7 +26,7 @@ from embedded.child import Child
 from embedded.exits import HOPELESS
 from embedded.kafka import KafkaCluster
 from embedded.narrator import Narrator, sentence
-from embedded.probe import answer, api_address, asked_address, is_served_by, standing
+from embedded.probe import answer, api_address, asked_address, complaints, is_served_by, standing
 from embedded.provision import provision
 from embedded.runfile import RunFile, Running
 from embedded.scenarios import Scenario
@@ -174,11 +174,20 @@ class Up:
         found: dict[str, object] | None = None
         while not is_good(found):
             if time.monotonic() > deadline:
-                raise Unavailable(child.name, f"does not get ready; see {child.log}")
+                raise Unavailable(child.name, self._not_ready(child, complaints(found)))
             time.sleep(LOOK)
             self._look(progress)
             found = answer(f"{asked_address(self._settings)}{path}")
         return found
+
+    def _not_ready(self, child: Child, said: Sequence[str]) -> str:
+        """Return in words that *child* is not ready, and where to look.
+
+        What the API says is wrong may be its own trouble: then its log tells more.
+        """
+        logs = dict.fromkeys(str(one.log) for one in (child, *(self._children if said else ())))
+        reasons = "".join(f"; {one}" for one in said)
+        return f"does not get ready{reasons}; see {' and '.join(logs)}"
 
     def _is_ours(self, api: Child, found: dict[str, object] | None) -> bool:
         """Tell whether it was our API that answered, not one that took the port meanwhile."""

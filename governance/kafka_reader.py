@@ -14,8 +14,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import CorruptRecordError, UnsupportedCodecError
 
 from schemas.errors import Unavailable
+
+UNREADABLE: Final = (UnsupportedCodecError, CorruptRecordError)
+"""What the client says of records that it cannot unpack; it does not say where they are."""
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +39,10 @@ STANDS: Final = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
-    """When Kafka last answered (monotonic s), how fast (s), and how many records are unread."""
+    """When Kafka last answered (monotonic s), how fast (s), and how many records are unread.
+
+    What an open transaction holds back is not there to be read, and so not among them.
+    """
 
     at: float
     latency: float
@@ -69,6 +76,7 @@ class KafkaReader:
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
+            isolation_level="read_committed",
             allow_auto_create_topics=False,
             bootstrap_timeout_ms=PATIENCE,
             request_timeout_ms=PATIENCE,
@@ -88,12 +96,16 @@ class KafkaReader:
         """Return new records by partition, after half a second at most; possibly none.
 
         Raises:
-            Unavailable: records wait and none has come for long; opening anew gets them.
+            Unavailable: records wait and none has come for long; opening anew gets them. Or one
+                is there that nobody can unpack.
             KafkaError: Kafka does not answer.
         """
-        records: Mapping[TopicPartition, list[Any]] = self._consumer.poll(
-            timeout_ms=POLL, max_records=limit
-        )
+        try:
+            records: Mapping[TopicPartition, list[Any]] = self._consumer.poll(
+                timeout_ms=POLL, max_records=limit
+            )
+        except UNREADABLE as error:
+            raise Unavailable("kafka", f"cannot read a record of {self.topic}: {error}") from error
         self._feel_pulse()
         self._check_progress(came=bool(records))
         return {where.partition: batch for where, batch in records.items()}

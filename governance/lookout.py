@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -22,6 +22,7 @@ from governance.handlers import (
     tell_sees,
     tell_unjudged,
 )
+from governance.kafka.transactions import OpenTransaction, reason_of
 from governance.rules.judged import without_rules
 
 log = logging.getLogger(__name__)
@@ -39,8 +40,16 @@ GRACE: Final = timedelta(seconds=15)
 class Lookout:
     """Takes turns at looking."""
 
-    def __init__(self, desk: Desk, frontiers: Frontiers, *, wait: Callable[[float], None]) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        frontiers: Frontiers,
+        *,
+        wait: Callable[[float], None],
+        held_by: Callable[[], Sequence[OpenTransaction]] = tuple,
+    ) -> None:
         self._desk = desk
+        self._held_by = held_by
         self._frontiers = frontiers
         self._wait = wait
         self._started = desk.clock()
@@ -70,7 +79,7 @@ class Lookout:
 
     def look(self, now: datetime) -> None:
         """Tell subscribers if the stream became blind, or sees again, by *now*."""
-        reason = blindness(self._desk, self._frontiers, now)
+        reason = blindness(self._desk, self._frontiers, now, held_by=self._held_by())
         if reason is None:
             self._sees()
         elif self.blind_since is None and not self._is_starting(now):
@@ -114,16 +123,24 @@ class Lookout:
         return abs(now - self._started) < GRACE
 
 
-def blindness(desk: Desk, frontiers: Frontiers, now: datetime) -> str | None:
+def blindness(
+    desk: Desk,
+    frontiers: Frontiers,
+    now: datetime,
+    *,
+    held_by: Sequence[OpenTransaction] = (),
+) -> str | None:
     """Return why nobody sees the stream at *now*, or None when the judges are near enough.
 
     Whoever judges without any rule sees nothing either, however far it has come.
 
     Judges that are ahead of us stand still until our clock, or that of the brokers, catches up.
+    Judges that are behind may wait for the transactions *held_by*.
     """
-    age = frontiers.age(now)
+    age, held = frontiers.age(now), reason_of(held_by, now)
+    cause = "" if held is None else f": {held}"
     if age is None:
-        return "no judge has reported yet"
+        return f"no judge has reported yet{cause}"
     limit = timedelta(seconds=desk.settings.blind_after_seconds)
     ahead = frontiers.ahead(now)
     if ahead > limit:
@@ -133,4 +150,4 @@ def blindness(desk: Desk, frontiers: Frontiers, now: datetime) -> str | None:
     without = without_rules(frontiers.in_use())
     if age <= limit or without:
         return without
-    return f"the judges are {age.total_seconds():.1f} s behind, more than {limit.seconds} s"
+    return f"the judges are {age.total_seconds():.1f} s behind, more than {limit.seconds} s{cause}"

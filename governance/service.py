@@ -26,6 +26,7 @@ from governance.desk import Desk
 from governance.feed import Feed
 from governance.frontier import Frontiers
 from governance.health import Check, Health, Standing, milliseconds
+from governance.kafka.transactions import TransactionWatch
 from governance.kafka_reader import Pulse
 from governance.ladder_watch import LadderWatch
 from governance.leadership.election import Election
@@ -119,8 +120,18 @@ class StateService:
             may_publish=lambda: self.topics.may_publish and not self.store.is_foreign,
         )
         self.lookout = Lookout(
-            self.desk, self.frontiers, wait=lambda seconds: self._looking.wait(seconds)
+            self.desk,
+            self.frontiers,
+            wait=lambda seconds: self._looking.wait(seconds),
+            held_by=lambda: self.transactions.found,
         )
+        self.transactions = TransactionWatch(
+            self.desk,
+            self.frontiers,
+            self._servers,
+            wait=lambda seconds: self._waiting.wait(seconds),
+        )
+        self._waiting = Loop("transactions", self.transactions.turn, reset=self.transactions.close)
         self._make_leadership()
         self._applying = self._led("apply", self.consumer.turn, reset=self.consumer.close)
         self._tallying = self._led(
@@ -165,6 +176,7 @@ class StateService:
             self._applying,
             self._tallying,
             self._looking,
+            self._waiting,
             self._assessing,
             self._climbing,
             self._cycling,
@@ -309,7 +321,9 @@ class StateService:
 
     def blindness(self) -> str | None:
         """Return why nobody sees the stream now, or None."""
-        return blindness(self.desk, self.frontiers, self.desk.clock())
+        return blindness(
+            self.desk, self.frontiers, self.desk.clock(), held_by=self.transactions.found
+        )
 
     def health(self) -> dict[str, Check]:
         """Return how each part is; quick, and never raises for a part that is down."""

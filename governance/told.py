@@ -92,6 +92,7 @@ def _values(bootstrap_servers: str, topic: str) -> Iterator[bytes]:
             bootstrap_servers=bootstrap_servers.split(","),
             group_id=None,
             enable_auto_commit=False,
+            isolation_level="read_committed",
             allow_auto_create_topics=False,
             bootstrap_timeout_ms=PATIENCE,
             request_timeout_ms=PATIENCE,

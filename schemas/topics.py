@@ -39,6 +39,8 @@ class Topic:
         )
         return {
             "cleanup.policy": self.cleanup,
+            # As it was sent, whatever the brokers' default is: they need not pack it anew.
+            "compression.type": "producer",
             "max.message.bytes": str(self.max_message_bytes),
             **retention,
             **self.config,

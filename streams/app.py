@@ -43,13 +43,18 @@ from streams.partitions import METADATA_AGE, CannotWiden, Partitions
 from streams.producer import make_producer
 from streams.recovery import Reader
 from streams.side import Side, judge_side, tally_side
+from streams.stretch import READ_COMMITTED, READ_UNCOMMITTED, Ends
 from streams.tally import Tally, TallyStats
+from streams.transactions import OpenTransactions
 from streams.transport import Transport, consumer_of
 
 log = logging.getLogger(__name__)
 
 FETCH: Final = 16 * 1024 * 1024
 """Bytes of a partition that a recovery fetches at once: more than any record."""
+
+REMIND: Final = 5.0
+"""Seconds after which it is said that a start waits."""
 
 _CONFIGURATION: Final[dict[str, Any]] = {
     "store": "memory://",
@@ -119,6 +124,7 @@ class StreamApp(faust.App):
         self.stats = TallyStats()
         self.durable: dict[TP, int] = {}
         self.begun: dict[tuple[str, int], int] = {}
+        self.transactions = OpenTransactions()
         self.sides: tuple[Side[Any], ...] = ()
         # A decision takes effect a lead after it was made; half of that is for its way to Kafka.
         self.hearing = Hearing(settings.control_lead_milliseconds // 2)
@@ -170,17 +176,33 @@ class StreamApp(faust.App):
         await self._cluster.start()
         self._clients.push_async_callback(self._cluster.close)
         self.partitions = Partitions(self._cluster, self._records, self.settings, self.servers)
-        reader = self._groupless()
-        await reader.start()
-        self._clients.push_async_callback(reader.stop)
+        reader = await self._opened(self._groupless())
         await self.or_leave(self._make_sides(Reader(reader)))
         self.control = Control(
             reader,
+            await self._opened(self._groupless(READ_UNCOMMITTED)),
             rules=self.settings.topic(RULES.name),
             state=self.settings.topic(STATE.name),
         )
-        await self.control.load()
+        await self._load()
         log.info("loaded %d rule versions", len(self.control.known.entries))
+
+    async def _load(self) -> None:
+        """Learn what people decided; say so if that takes long, as with an open transaction."""
+        loading = asyncio.ensure_future(self.control.load())
+        while not (await asyncio.wait([loading], timeout=REMIND))[0]:
+            held = [
+                f"{tp.topic}/{tp.partition}" for tp, e in self.control.ends().items() if e.is_held
+            ]
+            why = f": a transaction is open on {', '.join(held)}" if held else ""
+            log.warning("still reading what people decided, before any event is counted%s", why)
+        await loading
+
+    async def _opened(self, consumer: AIOKafkaConsumer) -> AIOKafkaConsumer:
+        """Start *consumer*; it stops with us."""
+        await consumer.start()
+        self._clients.push_async_callback(consumer.stop)
+        return consumer
 
     async def _make_sides(self, reader: Reader) -> None:
         """Make both sides, with as many partitions as the topics have."""
@@ -236,11 +258,12 @@ class StreamApp(faust.App):
         await super().on_stop()
         await self._clients.aclose()
 
-    def _groupless(self) -> AIOKafkaConsumer:
+    def _groupless(self, isolation_level: str = READ_COMMITTED) -> AIOKafkaConsumer:
         """Return a consumer for recovery and control, which never joins the group."""
         return AIOKafkaConsumer(
             bootstrap_servers=self.servers,
             group_id=None,
+            isolation_level=isolation_level,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_partition_fetch_bytes=FETCH,
@@ -320,6 +343,11 @@ class StreamApp(faust.App):
         except AssertionError:  # how aiokafka says that it is not assigned
             return None
         return end
+
+    def ends_of(self, topic: str, partition: int) -> Ends | None:
+        """Return where *partition* ends as its broker last said, None if it is not ours."""
+        found: Ends | None = self.consumer.ends(TP(topic, partition))
+        return found
 
     def _noted(self) -> tuple[int, dict[int, int]]:
         """Return the latest moment of the log that was read of, and the sources' known ends."""

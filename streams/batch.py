@@ -11,9 +11,12 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Consecutive records of one partition: four columns of equal length.
+    """A stretch of one partition: all its records, as four columns of equal length.
 
-    ``offsets`` rise strictly, ``times`` are append times in ms since 1970 UTC.
+    ``offsets`` rise strictly, ``times`` are append times in ms since 1970 UTC. ``covers`` is the
+    stretch ``[start, end)`` that was read. What it holds besides the records is not for us: the
+    marks that end transactions, what was aborted, what compaction took away. None means that the
+    stretch begins with the first record and ends with the last.
     """
 
     partition: int
@@ -21,6 +24,17 @@ class Batch:
     times: Sequence[int]
     values: Sequence[bytes | None]
     keys: Sequence[bytes | None]
+    covers: tuple[int, int] | None = None
+
+    @property
+    def start(self) -> int:
+        """Return the offset at which the stretch begins."""
+        return self.covers[0] if self.covers else next(iter(self.offsets), 0)
+
+    @property
+    def end(self) -> int:
+        """Return the offset of whatever comes first after the stretch."""
+        return self.covers[1] if self.covers else next(reversed(self.offsets), -1) + 1
 
     def pieces(self, size: int) -> Iterator[tuple[Batch, int]]:
         """Yield the same records as batches of *size* bytes or little more, each with its bytes.
@@ -40,13 +54,18 @@ class Batch:
                 start, held = stop, 0
 
     def _between(self, start: int, stop: int) -> Batch:
-        """Return the records from number *start* up to number *stop*."""
+        """Return the records from number *start* up to number *stop*, and what lies after each."""
+        last = stop == len(self.offsets)
         return Batch(
             self.partition,
             self.offsets[start:stop],
             self.times[start:stop],
             self.values[start:stop],
             self.keys[start:stop],
+            (
+                self.offsets[start] if start else self.start,
+                self.end if last else self.offsets[stop],
+            ),
         )
 
 

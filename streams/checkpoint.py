@@ -54,10 +54,6 @@ class Fold(Protocol[D]):
         """Return what is to be published now that nothing is held back any more."""
         ...
 
-    def skip_to(self, offset: int) -> None:
-        """Accept that the log has no records before *offset*."""
-        ...
-
     def delta(self) -> D | None:
         """Return what changed since the last call."""
         ...
@@ -109,7 +105,6 @@ class Part(Generic[S]):
     unflushed: int = 0
     held: int = 0
     seeks: int = 0
-    hole: tuple[int, int] | None = None
 
 
 class Lost(Exception):
@@ -161,35 +156,28 @@ class Checkpoints(Generic[S]):
             try:
                 outputs = part.state.fold(batch)
             except Gap as gap:
-                healed = await self._heal(part, batch, gap)
-                if healed is None:
-                    return False
-                outputs = healed
-            else:
-                part.seeks = 0
+                await self._heal(part, batch.partition, gap)
+                return False
+            part.seeks = 0
             await self._hand_over(part, outputs)
         return True
 
-    async def _heal(self, part: Part[S], batch: Batch, gap: Gap) -> list[Output] | None:
-        """Have the missing records read again; accept a hole that is in the log itself.
+    async def _heal(self, part: Part[S], partition: int, gap: Gap) -> None:
+        """Have the stretch before a batch read again: the client lost its place.
 
-        Returns what the batch makes if it was accepted, None if it will come again.
+        What is no record of the log is no gap: a batch says how far it covers such offsets.
 
         Raises:
             Lost: the records are no longer in the log, or never come.
         """
-        seen, part.hole = part.hole, (gap.pos, gap.found)
-        if seen == part.hole:
-            first = await self._log.beginning(batch.partition)
-            if first > gap.pos:
-                raise Lost(f"partition {batch.partition}: records {gap.pos} to {first} are gone")
-            part.state.skip_to(gap.found)
-            return part.state.fold(batch)
         part.seeks += 1
+        if part.seeks > 1:
+            first = await self._log.beginning(partition)
+            if first > gap.pos:
+                raise Lost(f"partition {partition}: records {gap.pos} to {first} are gone")
         if part.seeks > SEEKS:
-            raise Lost(f"partition {batch.partition}: {SEEKS} seeks to {gap.pos} brought {gap}")
-        await self._log.seek(batch.partition, gap.pos)
-        return None
+            raise Lost(f"partition {partition}: {SEEKS} seeks to {gap.pos} brought {gap}")
+        await self._log.seek(partition, gap.pos)
 
     async def _hand_over(self, part: Part[S], outputs: list[Output]) -> None:
         """Give *outputs* to the producer, in order."""

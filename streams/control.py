@@ -22,6 +22,7 @@ from schemas.governance import STATE_TOPIC, ProtectionRecord, ResolutionRecord
 from schemas.rules import RuleVersion
 from streams.judge import Resolution
 from streams.rulebook import PROTECTION, Entry
+from streams.stretch import Ends, ends_of
 
 log = logging.getLogger(__name__)
 
@@ -79,15 +80,27 @@ class News:
 
 
 class Control:
-    """Reads the control topics; ``known`` is all that has been heard since the start."""
+    """Reads the control topics; ``known`` is all that has been heard since the start.
 
-    def __init__(self, consumer: AIOKafkaConsumer, *, rules: str, state: str) -> None:
+    *consumer* reads what was committed. *asker* is asked where the topics end, open transactions
+    included: what may yet be committed is not known before that is certain.
+    """
+
+    def __init__(
+        self, consumer: AIOKafkaConsumer, asker: AIOKafkaConsumer, *, rules: str, state: str
+    ) -> None:
         self.known = News()
         self.invalid = 0
         self._consumer = consumer
+        self._asker = asker
         self._rules = TopicPartition(rules, 0)
         self._state = TopicPartition(state, 0)
         self._tps = [self._rules, self._state]
+
+    def ends(self) -> dict[TopicPartition, Ends]:
+        """Return where the topics end, as far as known."""
+        found = {tp: ends_of(self._consumer, tp) for tp in self._tps}
+        return {tp: ends for tp, ends in found.items() if ends is not None}
 
     async def load(self) -> None:
         """Read both topics to their present ends."""
@@ -119,7 +132,7 @@ class Control:
     async def _catch_up(self) -> News:
         """Read to the ends that the topics have now, and return what is new."""
         news = News()
-        ends = await self._consumer.end_offsets(self._tps)
+        ends = await self._asker.end_offsets(self._tps)
         await self._begin_again(ends)
         while [tp for tp in self._tps if await self._consumer.position(tp) < ends[tp]]:
             news.extend(await self._poll(500))

@@ -16,6 +16,7 @@ from streams.judge import Judge
 from streams.partitions import LOOK_EVERY
 from streams.side import Side
 from streams.ticker import Ticker
+from streams.transactions import has_nothing_to_read
 from streams.watchdog import Watchdog
 
 if TYPE_CHECKING:
@@ -59,19 +60,18 @@ async def tick_for_ever(app: StreamApp) -> None:
 async def watch_for_ever(app: StreamApp) -> None:
     """Leave when a partition that must move does not; keep the gauges up to date."""
     watchdog = Watchdog(app.settings.worker_stall_seconds)
+    told: set[tuple[str, int]] = set()
     while True:
         await asyncio.sleep(WATCH_EVERY)
+        see_transactions(app)
+        told = tell_of_transactions(app, told)
         show(app)
         if app.lacking:
             await app.say_what_is_lacking()
             watchdog = Watchdog(app.settings.worker_stall_seconds)
         elif app.settings.ticks and app.tallying.states:
-            positions = {
-                f"{side.source.name}/{partition}": part.state.pos
-                for side in app.sides
-                for partition, part in side.checkpoints.parts.items()
-            }
-            if stuck := watchdog.stuck(positions):
+            stuck = watchdog.stuck(positions_that_must_move(app, time.time()))
+            if stuck:
                 leave(f"no progress on {', '.join(stuck)}", EXIT_STALLED)
 
 
@@ -93,10 +93,10 @@ async def begin_for_ever(app: StreamApp) -> None:
         for (name, partition), pos in list(app.begun.items()):
             side = next(side for side in app.sides if side.source.name == name)
             part = side.checkpoints.parts.get(partition)
-            end = app.end_of(app.settings.topic(name), partition)
+            ends = app.ends_of(app.settings.topic(name), partition)
             if part is None or part.state.pos != pos:
                 app.begun.pop((name, partition), None)
-            elif end is not None and end > pos:
+            elif ends is not None and ends.stable > pos:
                 log.info("%s/%d does not begin: reading it again from %d", name, partition, pos)
                 await app.read_again(side.source, partition, pos)
 
@@ -110,6 +110,56 @@ async def follow_partitions_for_ever(app: StreamApp) -> None:
             if await app.partitions.leaves_some_out():
                 log.info("joining the group anew, so that the new partitions are shared out")
                 app.consumer.join_anew()
+
+
+def positions_that_must_move(app: StreamApp, now: float) -> dict[str, int]:
+    """Return where each partition stands, but those whose end is reached through no fault of ours.
+
+    A source partition ends there while a transaction is open; we tick it otherwise. A partition
+    of tallies ends there while no source partition gets on. Nothing moves while an open
+    transaction hides what people decided.
+    """
+    positions: dict[str, int] = {}
+    patience = app.settings.worker_stall_seconds
+    control = app.control.ends().values()
+    if any(ends.is_held and now - ends.at <= patience for ends in control):
+        return positions
+    for side in app.sides:
+        topic = app.settings.topic(side.source.name)
+        for partition, part in side.checkpoints.parts.items():
+            ends, pos = app.ends_of(topic, partition), part.state.pos
+            is_ticked = side is app.tallying and not (ends is not None and ends.is_held)
+            if is_ticked or not has_nothing_to_read(pos, ends, now=now, patience=patience):
+                positions[f"{side.source.name}/{partition}"] = pos
+    return positions
+
+
+def see_transactions(app: StreamApp) -> None:
+    """Note which open transactions hold back what this worker reads."""
+    ends = {f"{tp.topic}/{tp.partition}": found for tp, found in app.control.ends().items()}
+    for side in app.sides:
+        topic = app.settings.topic(side.source.name)
+        for partition in side.checkpoints.parts:
+            found = app.ends_of(topic, partition)
+            if found is not None:
+                ends[f"{topic}/{partition}"] = found
+    app.transactions.see(ends, time.monotonic())
+
+
+def tell_of_transactions(app: StreamApp, told: set[tuple[str, int]]) -> set[tuple[str, int]]:
+    """Log each transaction once that has been open for so long that we are blind by it."""
+    limit = app.settings.blind_after_seconds
+    long = {name: one for name, one in app.transactions.held.items() if one.seconds >= limit}
+    for name, one in long.items():
+        if (name, one.offset) not in told:
+            log.warning(
+                "%s: a transaction has been open for %.0f s; what comes from offset %d on has to "
+                "wait until its producer ends it",
+                name,
+                one.seconds,
+                one.offset,
+            )
+    return {(name, one.offset) for name, one in long.items()}
 
 
 def show(app: StreamApp) -> None:
@@ -132,6 +182,7 @@ def show(app: StreamApp) -> None:
         if judge.first is not None:
             metrics.lag.labels(str(judge.partition)).set(max(now - judge.at / 1000, 0.0))
         metrics.scopes.labels(str(judge.partition)).set(len(judge.scopes))
+    metrics.show_transactions({name: one.seconds for name, one in app.transactions.held.items()})
     for tally in app.tallying.states:
         metrics.horizon.labels(str(tally.partition)).set(tally.memory.horizon / 1000)
         metrics.overflowed.labels(str(tally.partition)).set(tally.memory.overflowed)

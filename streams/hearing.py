@@ -29,7 +29,12 @@ class Hearing:
         self._answered = asyncio.Event()
 
     async def wait_for(self, batch: Batch) -> None:
-        """Return when all that may take effect by the last record of *batch* is known."""
+        """Return when all that may take effect by the last record of *batch* is known.
+
+        A batch that holds no record asks for nothing.
+        """
+        if not batch.offsets:
+            return
         self.latest = max(self.latest, *batch.times)
         while not self._covers(batch):
             self._answered.clear()

@@ -116,15 +116,14 @@ class Judge:
             Gap: the batch starts above ``pos``; nothing was changed.
             Hole: the tallies lack a cut, or contradict what was judged.
         """
-        offsets = batch.offsets
-        if not offsets or offsets[-1] < self.pos:
+        if batch.end <= self.pos:
             return []
-        if offsets[0] > self.pos:
-            raise Gap(self.pos, offsets[0])
-        for offset, value in zip(offsets, batch.values, strict=True):
+        if batch.start > self.pos:
+            raise Gap(self.pos, batch.start)
+        for offset, value in zip(batch.offsets, batch.values, strict=True):
             if offset >= self.pos and value and (cuts := self._read(value, offset)) is not None:
                 self._merge.take(cuts, offset)
-        self.pos = offsets[-1] + 1
+        self.pos = batch.end
         return self.advance()
 
     def _read(self, value: bytes, offset: int) -> Cuts | None:
@@ -140,10 +139,6 @@ class Judge:
             self.unreadable.append((offset, str(problem)))
             return None
         return cuts
-
-    def skip_to(self, offset: int) -> None:
-        """Accept that the log has no records between ``pos`` and *offset*."""
-        self.pos = offset
 
     @property
     def resume(self) -> int:

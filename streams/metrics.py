@@ -5,7 +5,7 @@ The catalogue of a worker's metrics; `docs/metrics.md` lists the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -23,6 +23,7 @@ class WorkerMetrics:
     def __init__(self, prefix: str) -> None:
         self.registry = CollectorRegistry()
         self._shown: dict[int, int] = {}
+        self._held: set[str] = set()
         self.events = self._counter(prefix, "events", "Events counted.")
         self.batches = self._counter(prefix, "batches", "Partition batches taken.", agent=SOURCES)
         self.records = self._counter(prefix, "records", "Records read, ticks too.", agent=SOURCES)
@@ -70,6 +71,12 @@ class WorkerMetrics:
             ["partition"],
             registry=self.registry,
         )
+        self.transactions = Gauge(
+            f"{prefix}worker_open_transaction_seconds",
+            "For how long an open transaction has held a partition back, as far as seen.",
+            ["topic", "partition"],
+            registry=self.registry,
+        )
         self.detection = Histogram(
             f"{prefix}worker_detection_latency_seconds",
             "From the moment of a trip in the log to its action being handed to Kafka.",
@@ -87,6 +94,14 @@ class WorkerMetrics:
             for value in values:
                 counter.labels(str(value))
         return counter
+
+    def show_transactions(self, held: Mapping[str, float]) -> None:
+        """Show for how many seconds each of *held* (``topic/partition``) waits, and no other."""
+        for name in self._held - held.keys():
+            self.transactions.remove(*name.rsplit("/", 1))
+        for name, seconds in held.items():
+            self.transactions.labels(*name.rsplit("/", 1)).set(seconds)
+        self._held = set(held)
 
     def raise_to(self, counter: Counter, total: int) -> None:
         """Let *counter* show *total*, which never falls while the process lives."""

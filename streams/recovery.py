@@ -32,7 +32,7 @@ class Reader:
         self._consumer = consumer
 
     async def spans(self, topic: str, partitions: list[int]) -> dict[int, Span]:
-        """Return the offsets that each partition holds now."""
+        """Return the offsets that each partition holds now, up to an open transaction."""
         tps = [TopicPartition(topic, partition) for partition in partitions]
         begin = await self._consumer.beginning_offsets(tps)
         end = await self._consumer.end_offsets(tps)
@@ -43,6 +43,9 @@ class Reader:
     ) -> AsyncIterator[tuple[int, int, bytes]]:
         """Yield ``(partition, offset, value)`` of every record in *wanted*."""
         left = {TopicPartition(topic, p): upto for p, (frm, upto) in wanted.items() if frm < upto}
+        if not left:
+            # A consumer that stops while it changes from an assignment misses that it shall stop.
+            return
         self._consumer.assign(list(left))
         for tp in left:
             self._consumer.seek(tp, wanted[tp.partition][0])
@@ -87,6 +90,7 @@ class Recovery(Generic[S]):
         self._make = make
         self._decode = decode
         self.unreadable: dict[int, dict[int, str]] = {}
+        self._ours: set[int] = set()
 
     def _read(self, partition: int, offset: int, value: bytes) -> TallyDelta | JudgeDelta | None:
         """Return a record of the changelog; None if it is none of ours, which changes nothing.
@@ -95,10 +99,12 @@ class Recovery(Generic[S]):
         from where it began.
         """
         try:
-            return self._decode(value)
+            delta = self._decode(value)
         except msgspec.DecodeError as problem:
             self.unreadable.setdefault(partition, {})[offset] = str(problem)
             return None
+        self._ours.add(partition)
+        return delta
 
     async def states(self, begins: Mapping[int, int], committed: set[int]) -> dict[int, S]:
         """Return the state of each partition in *begins* (its source's first offset).
@@ -108,8 +114,8 @@ class Recovery(Generic[S]):
                 source no longer has what comes after the stored state.
         """
         spans = await self._reader.spans(self._changelog, list(begins))
-        states: dict[int, S] = {}
         stored = {p: span for p, span in spans.items() if span[0] < span[1]}
+        states: dict[int, S] = {}
         for partition in begins.keys() - stored.keys():
             states[partition] = self._fresh(partition, begins, committed)
         hints = await self._hints(stored)
@@ -117,7 +123,7 @@ class Recovery(Generic[S]):
         again = {p: stored[p] for p in stored if p not in states}
         states |= await self._join(again)
         for partition in stored:
-            if partition not in states and self._holds_nothing(stored[partition], partition):
+            if partition not in states and partition not in self._ours:
                 states[partition] = self._fresh(partition, begins, committed)
             self._check(partition, states.get(partition), begins[partition])
         return states
@@ -134,12 +140,11 @@ class Recovery(Generic[S]):
             )
         return self._make(partition, begins[partition])
 
-    def _holds_nothing(self, span: Span, partition: int) -> bool:
-        """Return whether there is no record of ours in *span*."""
-        return len(self.unreadable.get(partition, ())) == span[1] - span[0]
-
     async def _hints(self, spans: Mapping[int, Span]) -> dict[int, int]:
-        """Return where reading may begin, as the last record of each partition says."""
+        """Return where reading may begin, as the last record of each partition says.
+
+        Where no record stands at the last offset, all is read.
+        """
         hints: dict[int, int] = {}
         last = {partition: (upto - 1, upto) for partition, (_, upto) in spans.items()}
         async for partition, offset, value in self._reader.read(self._changelog, last):

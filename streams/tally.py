@@ -100,10 +100,10 @@ class Tally:
             Gap: the batch starts above ``pos``; nothing was changed.
         """
         offsets = batch.offsets
-        if not offsets or offsets[-1] < self.pos:
+        if batch.end <= self.pos:
             return []
-        if offsets[0] > self.pos:
-            raise Gap(self.pos, offsets[0])
+        if batch.start > self.pos:
+            raise Gap(self.pos, batch.start)
         first = bisect_left(offsets, self.pos)
         events = decode_all(batch.values[first:])
         outputs: list[Output] = []
@@ -117,17 +117,13 @@ class Tally:
                     self._see(batch.times[number], offsets[number])
                     self._take(event, batch, number, outputs)
             index = end
-        self.pos = offsets[-1] + 1
+        self.pos = batch.end
         return self._tallies() + outputs
 
     @property
     def resume(self) -> int:
         """Return the offset from which a recovery reads on."""
         return self.pos
-
-    def skip_to(self, offset: int) -> None:
-        """Accept that the log has no records between ``pos`` and *offset*."""
-        self.pos = offset
 
     def _see(self, time: int, offset: int) -> None:
         """Let the clock move, and close the cuts that it has passed."""

@@ -49,6 +49,9 @@ def health(app: StreamApp) -> dict[str, Any]:
         "partitions": sorted(judge.partition for judge in states),
         "rules": rules_in_force(states),
         "reason": reason,
+        "openTransactions": {
+            name: round(one.seconds, 3) for name, one in app.transactions.held.items()
+        },
     }
 
 

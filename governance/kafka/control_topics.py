@@ -93,6 +93,7 @@ class ControlTopics:
             client_id="governance-control-topics",
             group_id=None,
             enable_auto_commit=False,
+            isolation_level="read_committed",
             allow_auto_create_topics=False,
             bootstrap_timeout_ms=PATIENCE,
             request_timeout_ms=PATIENCE,

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer
+from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from faust.app.base import App
 from faust.tables.recovery import Recovery
@@ -29,7 +30,8 @@ from mode.utils.logging import level_number
 from schemas.settings import Settings
 from streams.app import StreamApp
 from streams.batch import Batch
-from streams.transport import Consumer, Parcel, Transport, parcel
+from streams.stretch import READ_COMMITTED, Stretch
+from streams.transport import Consumer, Parcel, Thread, Transport, parcel
 
 EVENTS = TP("governance.command-events", 3)
 
@@ -83,10 +85,20 @@ def test_faust_is_the_version_whose_source_was_read() -> None:
     assert version("faust-streaming").startswith("0.15.")
 
 
-@pytest.mark.parametrize("name", ["_getmany", "_new_offset", "_add_gap"])
-def test_what_we_override_exists_as_we_override_it(name: str) -> None:
+@pytest.mark.parametrize(
+    ("base", "own", "name"),
+    [
+        (driver.Consumer, Consumer, "_getmany"),
+        (driver.Consumer, Consumer, "_new_offset"),
+        (driver.Consumer, Consumer, "_add_gap"),
+        (driver.Consumer, Consumer, "_new_consumer_thread"),
+        (driver.AIOKafkaConsumerThread, Thread, "_create_worker_consumer"),
+        (driver.AIOKafkaConsumerThread, Thread, "_fetch_records"),
+    ],
+)
+def test_what_we_override_exists_as_we_override_it(base: Any, own: Any, name: str) -> None:
     """Same name, same parameters, and a coroutine if and only if Faust's is one."""
-    theirs, ours = getattr(driver.Consumer, name), getattr(Consumer, name)
+    theirs, ours = getattr(base, name), getattr(own, name)
     assert ours is not theirs
     assert list(inspect.signature(ours).parameters) == list(inspect.signature(theirs).parameters)
     assert inspect.iscoroutinefunction(ours) == inspect.iscoroutinefunction(theirs)
@@ -108,24 +120,50 @@ def test_what_we_override_is_still_called(caller: str, call: str) -> None:
 
 
 async def test_a_poll_comes_as_one_message_of_the_whole_batch(consumer: Any) -> None:
-    """Faust takes the parcel for a record: its offset is the last one's, its value is the batch."""
-    message = consumer._to_message(EVENTS, parcel(EVENTS, records(4, 5, 7)))
-    assert (message.tp, message.offset, message.partition) == (EVENTS, 7, 3)
+    """Faust takes the parcel for a record at the end of the batch, which is its value."""
+    message = consumer._to_message(EVENTS, parcel(EVENTS, Stretch(2, 9, records(4, 5, 7))))
+    assert (message.tp, message.offset, message.partition) == (EVENTS, 8, 3)
     assert message.generation_id == consumer.app.consumer_generation_id
-    assert message.value == Batch(3, [4, 5, 7], [1_004, 1_005, 1_007], [b"v"] * 3, [b"k"] * 3)
+    columns = ([4, 5, 7], [1_004, 1_005, 1_007], [b"v"] * 3, [b"k"] * 3)
+    assert message.value == Batch(3, *columns, covers=(2, 9))
 
 
 async def test_a_poll_is_made_into_parcels(consumer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Partitions without records bring nothing, not an empty batch."""
-    found = {EVENTS: records(1, 2), TP("governance.tallies", 0): []}
+    """A partition of which only the end of a transaction came brings a batch without records."""
+    quiet = TP("governance.tallies", 0)
+    found = {EVENTS: Stretch(1, 3, records(1, 2)), quiet: Stretch(5, 6, [])}
 
-    async def getmany(*_: Any) -> dict[TP, list[Any]]:
+    async def getmany(*_: Any) -> dict[TP, Stretch]:
         return found
 
     monkeypatch.setattr(consumer._thread, "getmany", getmany)
     polled = await consumer._getmany(active_partitions={EVENTS}, timeout=1.0)
-    assert list(polled) == [EVENTS]
     assert [(type(one), one.offset) for one in polled[EVENTS]] == [(Parcel, 2)]
+    [bare] = polled[quiet]
+    assert (bare.offset, bare.value.offsets, bare.value.end) == (5, [], 6)
+
+
+async def test_only_what_was_committed_is_read(app: StreamApp, consumer: Any) -> None:
+    """Faust would read what producers abort; aiokafka is told otherwise before it starts."""
+    made = consumer._thread._create_worker_consumer(app.transport)
+    assert made._isolation_level == READ_COMMITTED
+    assert "isolation_level=self._isolation_level" in inspect.getsource(AIOKafkaConsumer.start)
+    await made.stop()
+
+
+async def test_draining_what_was_fetched_gives_way_to_nobody() -> None:
+    """Between the two looks at the positions no other task may seek (`streams.stretch`)."""
+    fetched = inspect.getsource(Fetcher.fetched_records)
+    assert fetched.count("await ") == 2
+    assert "await self._subscriptions.wait_for_assignment()" in fetched
+    assert list(source_of(Fetcher.fetched_records, "if drained or not timeout:", "asyncio.wait("))
+
+
+@pytest.mark.parametrize("name", ["_subscriptions", "_closed", "_create_fetch_waiter"])
+def test_names_of_the_fetcher_are_there(name: str) -> None:
+    """With which a stretch is read: in the version of aiokafka that was read."""
+    assert f"self.{name}" in inspect.getsource(Fetcher) or hasattr(Fetcher, name)
+    assert version("aiokafka").startswith("0.14.")
 
 
 async def test_only_what_is_durable_is_committed(app: StreamApp, consumer: Any) -> None:

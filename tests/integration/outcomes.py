@@ -125,8 +125,9 @@ def published(
 
 
 def _offset_at(log: SourceLog, clocks: Sequence[int], moment: int) -> int:
-    """Return the offset of the first record whose clock is at or past *moment*."""
-    return sum(clock < moment for clock in clocks)
+    """Return an offset below which lie exactly the records whose clock is before *moment*."""
+    before = sum(clock < moment for clock in clocks)
+    return log.records[before - 1].offset + 1 if before else 0
 
 
 def _headers(record: Any) -> dict[str, str]:
@@ -142,7 +143,7 @@ def _dead_letter(record: Any) -> DeadLetter:
 
 def _damaged(dead: Sequence[Any], logs: Sequence[SourceLog], *, topic: str) -> Iterator[str]:
     """Yield a line for each dead letter that does not hold what was sent, and why."""
-    sent = {log.partition: log.records for log in logs}
+    sent = {log.partition: {one.offset: one for one in log.records} for log in logs}
     for record in dead:
         headers = _headers(record)
         place = f"{headers.get('partition')}/{headers.get('offset')}"

@@ -1,28 +1,27 @@
 """A process that sends events at a steady pace, as badly as real producers do.
 
-    python -m tests.integration.traffic BOOTSTRAP TOPIC COUNT RATE SEED
+    python -m tests.integration.traffic BOOTSTRAP TOPIC COUNT RATE SEED [TRANSACTIONS]
 
 Three client libraries write, each with its own partitioner; an id always goes the same way. One
 event in twenty is sent twice, happenings are shuffled within two seconds, some are late, early or
-years off. How many commands fail swings round the thresholds of the campaign's rules.
+years off. How many commands fail swings round the thresholds of the campaign's rules. With
+TRANSACTIONS, a name, each library sends in transactions of one to 500 records, takes some of them
+back, and compresses in a way of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
-import importlib
-import importlib.util
 import json
 import math
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
 from random import Random
 from typing import Any, Final, Protocol
-from zlib import crc32
 
 from aiokafka import AIOKafkaProducer
+from confluent_kafka import Producer
 from kafka import KafkaProducer
 
 from schemas.wire import iso_ms
@@ -30,6 +29,12 @@ from schemas.wire import iso_ms
 TYPES: Final = tuple(f"TYPE_{number}" for number in range(10))
 SLICE: Final = 0.01
 """Seconds between two handfuls of events."""
+
+SIZES: Final = (1, 1, 2, 10, 60, 500)
+"""How many records a transaction may hold."""
+
+ABORTED: Final = 0.15
+"""The share of transactions that are taken back."""
 
 
 class Sender(Protocol):
@@ -44,18 +49,29 @@ class Sender(Protocol):
     async def finish(self) -> None:
         """Wait until everything has been acknowledged."""
 
+    async def begin(self) -> None:
+        """Open a transaction."""
+
+    async def end(self, *, commit: bool) -> None:
+        """Commit what was sent since `begin`, or take it back."""
+
 
 class Aiokafka:
     """aiokafka and its partitioner (murmur2)."""
 
-    def __init__(self, kafka: str, topic: str) -> None:
-        self._kafka, self._topic = kafka, topic
+    def __init__(self, kafka: str, topic: str, name: str | None) -> None:
+        self._kafka, self._topic, self._name = kafka, topic, name
         self._sent: deque[Any] = deque(maxlen=50_000)
 
     async def start(self) -> None:
         """Connect."""
         self._producer = AIOKafkaProducer(
-            bootstrap_servers=self._kafka, acks="all", enable_idempotence=True, linger_ms=5
+            bootstrap_servers=self._kafka,
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=5,
+            transactional_id=self._name,
+            compression_type=self._name and "snappy",
         )
         await self._producer.start()
 
@@ -66,53 +82,74 @@ class Aiokafka:
     async def finish(self) -> None:
         """Wait until everything has been acknowledged."""
         await self._producer.flush()
-        await asyncio.gather(*self._sent)
+        if self._name is None:  # else what was aborted may say that it was
+            await asyncio.gather(*self._sent)
         await self._producer.stop()
+
+    async def begin(self) -> None:
+        """Open a transaction."""
+        await self._producer.begin_transaction()
+
+    async def end(self, *, commit: bool) -> None:
+        """Commit what was sent since `begin`, or take it back."""
+        await self._producer.flush()
+        end = self._producer.commit_transaction if commit else self._producer.abort_transaction
+        await end()
 
 
 class KafkaPython:
     """kafka-python and its partitioner (murmur2)."""
 
-    def __init__(self, kafka: str, topic: str) -> None:
-        self._topic = topic
-        self._producer = KafkaProducer(bootstrap_servers=kafka, acks="all", linger_ms=5)
+    def __init__(self, kafka: str, topic: str, name: str | None) -> None:
+        self._topic, self._name = topic, name
+        transactional = {} if name is None else {"transactional_id": name}
+        self._producer = KafkaProducer(
+            bootstrap_servers=kafka,
+            acks="all",
+            linger_ms=5,
+            compression_type=name and "lz4",
+            **transactional,
+        )
 
     async def start(self) -> None:
         """Connect."""
+        if self._name is not None:
+            await asyncio.to_thread(self._producer.init_transactions)
 
     async def send(self, key: bytes, value: bytes) -> None:
         """Hand a record over."""
-        self._producer.send(self._topic, value, key=key, partition=self._partition(key))
-
-    def _partition(self, key: bytes) -> int | None:
-        """Let the library choose."""
-        return None
+        self._producer.send(self._topic, value, key=key)
 
     async def finish(self) -> None:
         """Wait until everything has been acknowledged."""
         await asyncio.to_thread(self._producer.flush)
         self._producer.close()
 
+    async def begin(self) -> None:
+        """Open a transaction."""
+        self._producer.begin_transaction()
 
-class LikeLibrdkafka(KafkaPython):
-    """kafka-python with the partitioner that librdkafka has by default (crc32)."""
-
-    def _partition(self, key: bytes) -> int:
-        """Choose as librdkafka does."""
-        return crc32(key) % len(self._producer.partitions_for(self._topic))
+    async def end(self, *, commit: bool) -> None:
+        """Commit what was sent since `begin`, or take it back."""
+        await asyncio.to_thread(self._producer.flush)
+        end = self._producer.commit_transaction if commit else self._producer.abort_transaction
+        await asyncio.to_thread(end)
 
 
 class Librdkafka:
-    """confluent-kafka, where it is installed."""
+    """confluent-kafka and librdkafka's partitioner (crc32)."""
 
-    def __init__(self, kafka: str, topic: str) -> None:
-        client = importlib.import_module("confluent_kafka")
-        self._topic = topic
-        settings = {"bootstrap.servers": kafka, "acks": "all", "linger.ms": 5}
-        self._producer = client.Producer(settings)
+    def __init__(self, kafka: str, topic: str, name: str | None) -> None:
+        self._topic, self._name = topic, name
+        settings: dict[str, Any] = {"bootstrap.servers": kafka, "acks": "all", "linger.ms": 5}
+        if name is not None:
+            settings |= {"transactional.id": name, "compression.type": "zstd"}
+        self._producer = Producer(settings)
 
     async def start(self) -> None:
         """Connect."""
+        if self._name is not None:
+            await asyncio.to_thread(self._producer.init_transactions, 60)
 
     async def send(self, key: bytes, value: bytes) -> None:
         """Hand a record over."""
@@ -124,11 +161,44 @@ class Librdkafka:
         left = await asyncio.to_thread(self._producer.flush, 60)
         assert left == 0
 
+    async def begin(self) -> None:
+        """Open a transaction."""
+        self._producer.begin_transaction()
 
-def librdkafka() -> Callable[[str, str], Sender]:
-    """Return the real thing if it is installed, else its partitioner."""
-    has_it = importlib.util.find_spec("confluent_kafka") is not None
-    return Librdkafka if has_it else LikeLibrdkafka
+    async def end(self, *, commit: bool) -> None:
+        """Commit what was sent since `begin`, or take it back."""
+        left = await asyncio.to_thread(self._producer.flush, 60)
+        assert left == 0
+        end = self._producer.commit_transaction if commit else self._producer.abort_transaction
+        await asyncio.to_thread(end, 60)
+
+
+class InTransactions:
+    """A client library that sends everything in transactions, some of which it takes back."""
+
+    def __init__(self, sender: Sender, random: Random) -> None:
+        self._sender, self._random = sender, random
+        self._left = 0
+
+    async def start(self) -> None:
+        """Connect."""
+        await self._sender.start()
+
+    async def send(self, key: bytes, value: bytes) -> None:
+        """Hand a record over, and end its transaction when that is full."""
+        if not self._left:
+            self._left = self._random.choice(SIZES)
+            await self._sender.begin()
+        await self._sender.send(key, value)
+        self._left -= 1
+        if not self._left:
+            await self._sender.end(commit=self._random.random() > ABORTED)
+
+    async def finish(self) -> None:
+        """Commit what is open, and wait until everything has been acknowledged."""
+        if self._left:
+            await self._sender.end(commit=True)
+        await self._sender.finish()
 
 
 def event(random: Random, serial: int, now: int) -> tuple[bytes, bytes]:
@@ -188,12 +258,25 @@ def _status(random: Random, now: int, kind: str) -> str:
     return "failed" if random.random() < 0.8 else "timed_out"
 
 
-async def send_all(kafka: str, topic: str, *, count: int, rate: int, seed: int) -> None:
+def senders_of(
+    kafka: str, topic: str, random: Random, name: str | None
+) -> list[Sender | InTransactions]:
+    """Return a sender of each client library; with a *name* they send in transactions."""
+    libraries: tuple[Any, ...] = (Aiokafka, KafkaPython, Librdkafka)
+    if name is None:
+        return [library(kafka, topic, None) for library in libraries]
+    return [
+        InTransactions(library(kafka, topic, f"{name}-{number}"), random)
+        for number, library in enumerate(libraries)
+    ]
+
+
+async def send_all(
+    kafka: str, topic: str, *, count: int, rate: int, seed: int, transactions: str | None = None
+) -> None:
     """Send *count* records, repeats among them, *rate* a second."""
     random = Random(seed)
-    senders: list[Sender] = [
-        Aiokafka(kafka, topic), KafkaPython(kafka, topic), librdkafka()(kafka, topic)
-    ]  # fmt: skip
+    senders = senders_of(kafka, topic, random, transactions)
     for sender in senders:
         await sender.start()
     recent: deque[tuple[int, bytes, bytes]] = deque(maxlen=20_000)
@@ -214,6 +297,7 @@ async def send_all(kafka: str, topic: str, *, count: int, rate: int, seed: int) 
 
 
 if __name__ == "__main__":
-    bootstrap, name, *numbers = sys.argv[1:]
+    bootstrap, name, *numbers = sys.argv[1:6]
     wanted, pace, chosen = map(int, numbers)
-    asyncio.run(send_all(bootstrap, name, count=wanted, rate=pace, seed=chosen))
+    named = next(iter(sys.argv[6:]), None)
+    asyncio.run(send_all(bootstrap, name, count=wanted, rate=pace, seed=chosen, transactions=named))

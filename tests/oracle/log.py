@@ -18,10 +18,20 @@ class Record(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SourceLog:
-    """All records of one partition of command-events, in offset order."""
+    """All records of one partition of command-events, in offset order.
+
+    Offsets may be missing. ``until`` is where the log ends, if not after its last record.
+    """
 
     partition: int
     records: tuple[Record, ...]
+    until: int | None = None
+
+    @property
+    def end(self) -> int:
+        """Return the offset of whatever is appended next."""
+        last = self.records[-1].offset + 1 if self.records else 0
+        return last if self.until is None else self.until
 
 
 def floor_step(moment: int) -> int:

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from schemas.events import MAX_RECORD
 from schemas.tallies import EARLINESS, ID_MEMORY, LATENESS, OTHER
 from schemas.wire import from_ms
+from tests.oracle.holes import with_holes
 from tests.oracle.laws import Book
 from tests.oracle.log import Record, SourceLog
 from tests.oracle.poison import dumped, padded, poison
@@ -57,7 +58,7 @@ def hostile(seed: int, *, size: int = 400) -> Case:
     while broker.written < size:
         random.choices(_PHASES, _WEIGHTS)[0](broker)
     broker.end()
-    logs = broker.logs()
+    logs = with_holes(Random(~seed), broker.logs())
     limit = random.choice((1_000, 1_000, 1_000, 2, 3))
     book = with_resolutions(
         random,

@@ -22,6 +22,8 @@ from streams.tally import Tally
 if TYPE_CHECKING:
     from tests.oracle.world import World
 
+Source = Sequence[tuple[int, bytes | None] | None]
+
 LATE_HINTS: Final = 5
 """So many of the last hints must still be good when a changelog is trimmed."""
 
@@ -91,8 +93,8 @@ class Part:
         self.replicas: list[Replica] = []
         self.replicas.append(self.recovered())
 
-    def source(self) -> Sequence[tuple[int, bytes | None]]:
-        """Return (time, value) of each record of the source, by offset."""
+    def source(self) -> Source:
+        """Return (time, value) of each record of the source by offset, None for no record."""
         raise NotImplementedError
 
     def fresh(self, pos: int = 0) -> Any:
@@ -117,14 +119,15 @@ class Part:
 
     def reached(self, state: Any, stop: int) -> int:
         """Return the latest log time (ms) that a state may have seen, or sees before *stop*."""
-        return max(time for time, _ in self.source()[: max(stop, state.pos)])
+        times = (one[0] for one in self.source()[: max(stop, state.pos)] if one)
+        return max(times, default=0)
 
     def recovered(self) -> Replica:
         """Return a new owner, that has joined what lies in the changelog."""
         random = self.world.random
         state = self.joined() if self.world.habits.recovers else self.fresh(self.committed)
         if self.world.habits.commits_ahead and self.committed > state.pos:
-            state.skip_to(self.committed)
+            state.pos = self.committed
         resume = self.resume(state)
         knows = random.random() < 0.5
         if not self.world.habits.recovers:
@@ -257,18 +260,19 @@ class Part:
         return is_behind or (owner.state.pos, len(self.changelog)) != before
 
 
-def _batch(number: int, source: Sequence[tuple[int, bytes | None]], start: int, stop: int) -> Batch:
-    """Return the records of ``[start, stop)``."""
-    chosen = source[start:stop]
-    times, values = [time for time, _ in chosen], [value for _, value in chosen]
-    return Batch(number, range(start, stop), times, values, [b"key"] * len(chosen))
+def _batch(number: int, source: Source, start: int, stop: int) -> Batch:
+    """Return the stretch ``[start, stop)``."""
+    found = [(offset, one) for offset, one in enumerate(source[start:stop], start) if one]
+    offsets, times = [offset for offset, _ in found], [one[0] for _, one in found]
+    values = [one[1] for _, one in found]
+    return Batch(number, offsets, times, values, [b"key"] * len(found), (start, stop))
 
 
 class TallyPart(Part):
     """What one source partition needs."""
 
     @override
-    def source(self) -> Sequence[tuple[int, bytes | None]]:
+    def source(self) -> Source:
         return self.world.events[self.number]
 
     @override
@@ -302,7 +306,7 @@ class JudgePart(Part):
     """What one tallies partition needs."""
 
     @override
-    def source(self) -> Sequence[tuple[int, bytes | None]]:
+    def source(self) -> Source:
         return self.world.tallies[self.number]
 
     @override

@@ -31,6 +31,7 @@ from tests.oracle.comparing import action_differences, count_differences, summed
 from tests.oracle.counting import DeadLetter
 from tests.oracle.joining import joins_of
 from tests.oracle.judging import span_of
+from tests.oracle.log import SourceLog
 from tests.oracle.logs import Case
 from tests.oracle.parts import Habits, JudgePart, Part, TallyPart
 from tests.oracle.report import Expected, expect
@@ -43,6 +44,14 @@ def entry_of(version: RuleVersion) -> Entry:
     return Entry(version.name, version.version, version.effective_from, live)
 
 
+def source_of(log: SourceLog) -> list[tuple[int, bytes | None] | None]:
+    """Return (time, value) of each record by offset, None where there is no record."""
+    source: list[tuple[int, bytes | None] | None] = [None] * log.end
+    for record in log.records:
+        source[record.offset] = (record.time, record.value)
+    return source
+
+
 class World:
     """All parts, the topics between them, and the chance that moves them."""
 
@@ -51,8 +60,12 @@ class World:
         self.random = Random(seed)
         self.habits = habits or Habits()
         self.tally_partitions = self.random.randint(1, 3)
-        self.events = [[(one.time, one.value) for one in log.records] for log in case.logs]
-        self.tallies: list[list[tuple[int, bytes]]] = [[] for _ in range(self.tally_partitions)]
+        self.events = [source_of(log) for log in case.logs]
+        self.tallies: list[list[tuple[int, bytes] | None]] = [
+            [] for _ in range(self.tally_partitions)
+        ]
+        # Nobody writes tallies in transactions; whoever does all the same changes nothing.
+        self.marks = self.random.choice((0.0, 0.0, 0.3))
         self.actions: list[bytes] = []
         self.dead: list[Output] = []
         self.entries = [entry_of(law.version) for law in case.book.laws]
@@ -85,6 +98,8 @@ class World:
             cuts = msgspec.msgpack.decode(output.value, type=Cuts)
             reaches = max((cut.upto for cut in cuts.cuts), default=0)
             self.tallies[output.partition].append((reaches, output.value))
+            if self.random.random() < self.marks:
+                self.tallies[output.partition].append(None)
         elif output.topic == "breaker-actions":
             self.actions.append(output.value)
         else:
@@ -108,7 +123,7 @@ class World:
         if not self.habits.widens:
             return {}
         decode = msgspec.msgpack.Decoder(Cuts).decode
-        return joins_of(decode(value) for _, value in self.tallies[home])
+        return joins_of(decode(one[1]) for one in self.tallies[home] if one)
 
     def run(self, steps: int) -> None:
         """Let *steps* things happen, then let whoever is alive finish."""
@@ -146,7 +161,7 @@ class World:
     def _count_differences(self, wanted: Expected) -> Iterator[str]:
         """Yield what is wrong with the counts that the cuts add up to."""
         for number, topic in enumerate(self.tallies):
-            cuts = [msgspec.msgpack.decode(value, type=Cuts) for _, value in topic]
+            cuts = [msgspec.msgpack.decode(one[1], type=Cuts) for one in topic if one]
             mine = {
                 key: cell
                 for key, cell in wanted.counts.items()
@@ -161,7 +176,8 @@ class World:
             headers = dict(output.headers)
             partition, offset = int(headers["partition"]), int(headers["offset"])
             got.add(DeadLetter(partition, offset, Reason(headers["reason"].decode())))
-            if output.value != self.events[partition][offset][1]:
+            sent = self.events[partition][offset]
+            if sent is None or output.value != sent[1]:
                 yield f"dead letter {partition}/{offset} does not hold what was sent"
         yield from (f"dead letter too many: {one}" for one in got - wanted.dead_letters)
         yield from (f"dead letter missing: {one}" for one in wanted.dead_letters - got)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from embedded.probe import is_served_by, standing
+from embedded.probe import complaints, is_served_by, standing
 
 
 def test_whose_number_the_pid_file_holds_serves(tmp_path: Path) -> None:
@@ -41,3 +41,24 @@ def test_a_device_keeps_no_number() -> None:
 def test_which_service_answers_is_told_in_words(health: dict[str, Any] | None, said: str) -> None:
     """The console and `governance state` say who is active; an older API does not tell."""
     assert standing(health) == said
+
+
+def test_what_is_not_well_says_so_itself() -> None:
+    """Whoever waits for the whole in vain learns which part it is, and why."""
+    ready = {
+        "status": "unhealthy",
+        "checks": {
+            "database": {"status": "healthy"},
+            "kafka": {"status": "unhealthy", "message": "cannot read a record of breaker-actions"},
+            "stream": {"status": "degraded"},
+        },
+    }
+    assert complaints(ready) == [
+        "kafka: cannot read a record of breaker-actions",
+        "stream: degraded",
+    ]
+
+
+def test_an_answer_that_says_nothing_complains_of_nothing() -> None:
+    """Before the API serves, and while something else has its port."""
+    assert [complaints(one) for one in (None, {}, {"checks": 7}, {"checks": {"a": 1}})] == [[]] * 4

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from kafka import TopicPartition
+from kafka.errors import UnsupportedCodecError
 
 from governance import kafka_reader
 from governance.kafka_reader import STANDS, KafkaReader
@@ -94,6 +95,19 @@ def test_a_client_that_stands_is_given_up(watch: Watch) -> None:
     with pytest.raises(Unavailable, match="10 records of breaker-actions wait and none comes"):
         read(watch, 0, 0)
     assert watch.now - 100.0 > STANDS
+
+
+def test_a_record_that_nobody_can_unpack_is_said_with_its_topic(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client itself names none."""
+
+    def poll(*_: Any, **__: Any) -> None:
+        raise UnsupportedCodecError("Libraries for zstd compression codec not found")
+
+    monkeypatch.setattr(Client, "poll", poll)
+    with pytest.raises(Unavailable, match=r"cannot read a record of breaker-actions: .*zstd"):
+        read(watch, 1)
 
 
 def test_a_slow_client_is_left_alone(watch: Watch) -> None:

@@ -11,6 +11,7 @@ import pytest
 from governance import handlers
 from governance.desk import Desk
 from governance.frontier import Frontiers
+from governance.kafka.transactions import OpenTransaction, reason_of
 from governance.lookout import GRACE, Lookout
 from schemas.actions import Frontier
 from schemas.alerts import Alert, AlertType
@@ -103,3 +104,27 @@ def test_a_turn_takes_over_what_sql_changed(desk: Desk) -> None:
     Lookout(at(desk, NOON), Frontiers(), wait=waited.append).turn()
     assert waited == [1.0]
     assert handlers.verify_audit(desk).intact
+
+
+def test_an_open_transaction_is_named_as_the_cause(desk: Desk) -> None:
+    """Whose it is, for how long, on which partition, and how many others there are."""
+    held = [
+        OpenTransaction("t.command-events", number, 7, NOON - timedelta(seconds=44), "flink-\x07")
+        for number in (3, 5)
+    ]
+    frontiers = Frontiers()
+    lookout = Lookout(desk, frontiers, wait=lambda _: None, held_by=lambda: held)
+    report(frontiers, NOON)
+    lookout.look(NOON + GRACE)
+    summary = told(desk)[0].data.summary
+    assert "the judges are 15.0 s behind, more than 3 s: a transaction ('flink-\\x07')" in summary
+    assert "has been open for 59 s on t.command-events/3, and one on each of 1 other" in summary
+
+
+def test_a_transaction_of_a_moment_ago_explains_nothing(desk: Desk) -> None:
+    """Producers end them all the time; without a name there is none to say."""
+    found = OpenTransaction("t.command-events", 3, 7, NOON)
+    assert reason_of([found], NOON + timedelta(seconds=0.9)) is None
+    said = reason_of([found], NOON + timedelta(seconds=1))
+    assert said is not None
+    assert said.startswith("a transaction has been open for 1 s on t.command-events/3; what comes")

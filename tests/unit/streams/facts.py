@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
@@ -46,6 +47,11 @@ def batch(
     clocks = [times] * len(values) if isinstance(times, int) else times
     keys = [f"key-{number}".encode() for number in range(len(values))]
     return Batch(partition, range(start, start + len(values)), clocks, values, keys)
+
+
+def covering(found: Batch, start: int, end: int) -> Batch:
+    """Return *found* as a client brings it that read ``[start, end)``."""
+    return replace(found, covers=(start, end))
 
 
 def cuts_of(outputs: Iterable[Output], home: int = 0) -> list[Cut]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import chain
+from dataclasses import replace
+from itertools import chain, pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,6 +23,20 @@ def test_pieces_are_the_batch(values: list[bytes | None], size: int) -> None:
         joined = chain.from_iterable(getattr(piece, column) for piece in pieces)
         assert list(joined) == list(getattr(whole, column))
     assert {piece.partition for piece in pieces} == {3}
+
+
+@given(
+    offsets=st.sets(st.integers(5, 90), min_size=1), size=st.integers(1, 40), more=st.integers(0, 9)
+)
+def test_pieces_cover_what_the_batch_covers(offsets: set[int], size: int, more: int) -> None:
+    """Each begins where the one before it ends, however far apart its records are."""
+    values = [bytes(9)] * len(offsets)
+    covers = (min(offsets) - more, max(offsets) + 1 + more)
+    sparse = replace(batch(values), offsets=sorted(offsets), covers=covers)
+    pieces = [piece for piece, _ in sparse.pieces(size)]
+    assert (pieces[0].start, pieces[-1].end) == (sparse.start, sparse.end)
+    assert all(one.end == after.start for one, after in pairwise(pieces))
+    assert all(piece.start <= piece.offsets[0] <= piece.offsets[-1] < piece.end for piece in pieces)
 
 
 @given(values=VALUES, size=st.integers(1, 40))

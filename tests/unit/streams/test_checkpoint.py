@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import pytest
@@ -14,7 +15,7 @@ from streams.checkpoint import BEHIND, SEEKS, Checkpoints, Lost
 from streams.deltas import decode_judge, decode_tally
 from streams.judge import Judge
 from streams.tally import Tally
-from tests.unit.streams.facts import NOON, batch, command, cut, entry, row, tallies
+from tests.unit.streams.facts import NOON, batch, command, covering, cut, entry, row, tallies
 
 TIMES: Final = [NOON, NOON + STEP]
 """Of two records, the second of which closes a cut."""
@@ -296,13 +297,45 @@ async def test_a_large_batch_after_a_gap_asks_once(monkeypatch: pytest.MonkeyPat
     assert broker.said == ["seek 0"]
 
 
-async def test_a_hole_that_is_in_the_log_itself_is_accepted() -> None:
-    """When reading again brings the same record, there is nothing before it."""
+async def test_offsets_that_are_no_records_cost_no_seek() -> None:
+    """The batch says that it covers them: before, between and after its records."""
     broker, state = Broker(), tally()
     points = checkpoints(broker, state)
-    await points.take(records(2))
-    await points.take(records(2))
-    assert (broker.said, state.pos) == (["seek 0", "delivered"], 4)
+    for start in range(0, 300, 10):
+        await points.take(covering(records(start + 2), start, start + 10))
+    assert (state.pos, state.stats.events) == (300, 60)
+    assert not [said for said in broker.said if said.startswith("seek")]
+
+
+async def test_a_stretch_without_records_moves_the_position() -> None:
+    """The end of a transaction may be all that came: then the log is read to its end."""
+    broker, state = Broker(), tally()
+    points = checkpoints(broker, state)
+    await points.take(covering(batch([]), 0, 7))
+    await points.flush(0)
+    assert (state.pos, broker.said) == (7, ["stored", "durable 7"])
+
+
+async def test_a_gap_that_no_batch_covers_is_never_passed_over() -> None:
+    """However often the same batch comes: only the client knows that nothing lies before it."""
+    broker, state = Broker(), tally()
+    points = checkpoints(broker, state)
+    for _ in range(SEEKS):
+        await points.take(records(2))
+    assert (broker.said, state.pos) == (["seek 0"] * SEEKS, 0)
+
+
+@pytest.mark.parametrize("size", [1, 100, 10_000])
+async def test_the_pieces_of_a_batch_cover_what_it_covers(
+    monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """However a batch is cut up, no offset between its pieces looks like a gap."""
+    monkeypatch.setattr("streams.checkpoint.PIECE", size)
+    found = records(0, [NOON] * 5)
+    sparse = replace(found, offsets=[3, 5, 6, 9, 10], covers=(0, 12))
+    broker, state = Broker(), tally()
+    await checkpoints(broker, state).take(sparse)
+    assert (state.pos, state.stats.events, broker.said) == (12, 5, [])
 
 
 async def test_records_that_were_deleted_are_never_passed_over() -> None:

@@ -47,6 +47,7 @@ class Topics:
 
     async def getmany(self, timeout_ms: int) -> dict[TopicPartition, list[Any]]:
         """Return at most two records of each partition."""
+        await asyncio.sleep(0)
         found = {tp: self.records[tp][at : at + 2] for tp, at in self.positions.items()}
         for tp, values in found.items():
             self.positions[tp] += len(values)
@@ -84,7 +85,7 @@ RESOLUTION: Final = ResolutionRecord(
 
 def control(topics: Topics) -> Control:
     """Return what reads *topics*."""
-    return Control(topics, rules="rules", state="state")
+    return Control(topics, topics, rules="rules", state="state")
 
 
 async def test_everything_is_known_before_any_event_is_looked_at() -> None:
@@ -187,6 +188,26 @@ async def test_what_was_noted_is_confirmed_once_all_that_was_there_by_then_is_to
     await is_over.wait()
     task.cancel()
     assert said == [[1], "note"]
+
+
+async def test_what_may_yet_be_committed_is_waited_for() -> None:
+    """The topics' ends are asked for with open transactions; nothing is confirmed before them."""
+    topics, asker, confirmed = Topics(), Topics(), asyncio.Event()
+    topics.records[RULES] = [version(1).to_bytes()]
+    asker.records[RULES] = [b"seen", b"open"]
+    reader = Control(topics, asker, rules="rules", state="state")
+
+    async def follow() -> None:
+        await reader.load()
+        confirmed.set()
+
+    task = asyncio.create_task(follow())
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not confirmed.is_set()
+    topics.records[RULES].append(version(2).to_bytes())
+    await task
+    assert [one.version for one in reader.known.entries] == [1, 2]
 
 
 @pytest.mark.parametrize("gone", [{"rule": None}, {"rule": rule(enabled=False)}])

@@ -13,6 +13,8 @@ from schemas.settings import Settings
 from streams.exits import EXIT_BROKEN, EXIT_STALLED
 from streams.judge import Judge
 from streams.rulebook import Entry
+from streams.stretch import Ends
+from streams.transactions import OpenTransactions
 from streams.worker import health
 from tests.unit.streams.facts import entry
 
@@ -25,11 +27,12 @@ def noon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streams.worker.time", SimpleNamespace(time=lambda: NOW))
 
 
-def worker(*judges: Judge) -> Any:
+def worker(*judges: Judge, transactions: OpenTransactions | None = None) -> Any:
     """Return as much of a worker's app as its health looks at."""
     return SimpleNamespace(
         judging=SimpleNamespace(states=list(judges)),
         settings=Settings(_env_file=None, worker_id="w-0", blind_after_seconds=3),
+        transactions=transactions or OpenTransactions(),
     )
 
 
@@ -65,6 +68,7 @@ def test_a_worker_is_as_healthy_as_its_blindest_judge(
         "partitions": list(range(len(ages))),
         "rules": 2 if ages else 0,
         "reason": None if status == "healthy" else "behind what executors do",
+        "openTransactions": {},
     }
 
 
@@ -89,6 +93,15 @@ def test_a_worker_whose_rules_people_disabled_is_healthy() -> None:
     state = judge(0, 0.2, rules=0)
     state._use([Entry("High Error Rate", 2, 0, None)], 0)
     assert health(worker(state))["status"] == "healthy"
+
+
+def test_a_worker_says_for_how_long_a_transaction_has_been_open() -> None:
+    """Whoever asks why it is behind learns the place and the age of what it waits for."""
+    transactions = OpenTransactions()
+    for now in (5.0, 12.5):
+        transactions.see({"t.command-events/3": Ends(7, 9, NOW)}, now)
+    found = health(worker(transactions=transactions))
+    assert found["openTransactions"] == {"t.command-events/3": 7.5}
 
 
 def test_a_worker_that_has_not_begun_yet_is_healthy() -> None:

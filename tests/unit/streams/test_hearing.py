@@ -8,7 +8,7 @@ import pytest
 
 from streams.batch import Batch
 from streams.hearing import Hearing
-from tests.unit.streams.facts import NOON, batch
+from tests.unit.streams.facts import NOON, batch, covering
 
 LEAD = 750
 
@@ -32,6 +32,11 @@ async def test_an_answer_holds_a_lead_beyond_what_was_read_of(later: int, must_w
     hearing = Hearing(LEAD)
     hearing.answer(NOON, {})
     assert await waits(hearing, records(NOON + later)) == must_wait
+
+
+async def test_a_stretch_without_records_waits_for_nothing() -> None:
+    """Nothing in it can be counted by a rule that is not known yet."""
+    assert not await waits(Hearing(LEAD), covering(batch([]), 4, 9))
 
 
 @pytest.mark.parametrize(("end", "must_wait"), [(4, False), (3, True), (0, True)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -21,10 +21,16 @@ CHANGELOG: Final = "t.tally-changelog"
 
 
 class Topic(Reader):
-    """A changelog in memory; each partition is its records from some first offset on."""
+    """A changelog in memory; each partition is its records from some first offset on.
+
+    None stands for an offset that is no record: the end of somebody's transaction, say.
+    """
 
     def __init__(
-        self, partitions: Mapping[int, list[bytes]], first: int = 0, name: str = CHANGELOG
+        self,
+        partitions: Mapping[int, Sequence[bytes | None]],
+        first: int = 0,
+        name: str = CHANGELOG,
     ) -> None:
         self.name = name
         self.partitions = dict(partitions)
@@ -44,7 +50,9 @@ class Topic(Reader):
         for partition, (begin, end) in wanted.items():
             self.reads.append((partition, (begin, end)))
             for offset in range(begin, end):
-                yield partition, offset, self.partitions[partition][offset - self.first]
+                value = self.partitions[partition][offset - self.first]
+                if value is not None:
+                    yield partition, offset, value
 
 
 def make(partition: int, pos: int) -> Tally:
@@ -196,3 +204,26 @@ async def test_over_how_many_judges_scopes_are_shared_out_is_stored(junk: list[b
     told = await stored_homes(Topic({0: [encode(delta), *junk]}, name=changelog), settings)
     assert told == 3
     assert await stored_homes(Topic({0: junk}, name=changelog), settings) is None
+
+
+async def test_offsets_of_a_changelog_that_are_no_records_are_passed_over() -> None:
+    """At its end they leave no hint, so all is read; elsewhere they are not even seen."""
+    lived, changelog = life(6)
+    sparse = [None, *changelog[:3], None, None, *changelog[3:], None]
+    topic = Topic({0: sparse})
+    state = (await recovery(topic).states({0: 0}, {0}))[0]
+    assert (state.pos, state.clock) == (lived.pos, lived.clock)
+    assert [span for _, span in topic.reads] == [(9, 10), (0, 10)]
+
+
+async def test_a_changelog_without_a_record_holds_nothing() -> None:
+    """It may have offsets all the same: a new partition begins, a committed one is refused."""
+    topic = Topic({0: [None, None]})
+    assert (await recovery(topic).states({0: 17}, set()))[0].pos == 17
+    with pytest.raises(Lost, match=r"tally-changelog/0 holds nothing although its source is"):
+        await recovery(topic).states({0: 17}, {0})
+
+
+async def test_a_consumer_is_assigned_nothing_when_nothing_is_wanted() -> None:
+    """Aiokafka swallows a stop that comes while it lets go of an assignment: it would hang."""
+    assert [one async for one in Reader(None).read(CHANGELOG, {0: (3, 3)})] == []
