@@ -41,6 +41,9 @@ FULL: Final = frozenset(
 POSTGRES_FULL: Final = "53100"
 """PostgreSQL's code for the same."""
 
+POSTGRES_LACKS: Final = frozenset({"42703", "42P01"})
+"""PostgreSQL's codes for a column and a table that another version's schema does not have."""
+
 HELD_UP: Final = 15.0
 """Seconds for which a lowering that failed counts as waiting: it tries again within ten."""
 
@@ -374,7 +377,8 @@ def translated() -> Iterator[None]:
     except (OperationalError, InterfaceError, PoolTimeout) as error:
         raise _unavailable(error) from error
     except DBAPIError as error:
-        if not error.connection_invalidated and not _is_damage(error.orig):
+        lacks = getattr(error.orig, "sqlstate", None) in POSTGRES_LACKS
+        if not (error.connection_invalidated or _is_damage(error.orig) or lacks):
             raise
         raise _unavailable(error) from error
 

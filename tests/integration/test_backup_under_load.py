@@ -286,11 +286,14 @@ def test_a_restored_database_is_its_backup(campaign: Campaign) -> None:
 
 
 def test_kafka_brings_the_rest_once(campaign: Campaign) -> None:
-    """No trip is lost and none counts twice: the same events, pauses and epochs as without it."""
+    """No trip is lost and none counts twice: the same events and pauses as without it.
+
+    The epochs go on after the last that Kafka was ever told, so that none is used again.
+    """
     trips = set(campaign.sent)
     assert trips <= set(campaign.events)
     for made in campaign.made:
         assert made.events == campaign.events
         assert made.paused == campaign.paused
-        assert made.epoch == campaign.epoch + 1
+        assert made.epoch > campaign.epoch
         assert made.intact
