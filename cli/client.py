@@ -21,7 +21,7 @@ PATIENCE = 70
 """Seconds that an answer is waited for: a lowering waits for a locked database up to a minute."""
 
 
-class Answer(NamedTuple):
+class ApiAnswer(NamedTuple):
     """What the API answered; ``waits`` is whether a second person has still to sign it."""
 
     body: Any
@@ -50,10 +50,10 @@ class Client:
         """Return the text at *path*; the errors are those of `get`."""
         return self._ask("GET", path)[1].decode("utf-8", "replace")
 
-    def send(self, method: str, *path: str, body: Mapping[str, object] | None = None) -> Answer:
+    def send(self, method: str, *path: str, body: Mapping[str, object] | None = None) -> ApiAnswer:
         """Have the API do something; the errors are those of `get`."""
         status, answer = self._ask(method, path, body=body)
-        return Answer(json.loads(answer), waits=status == 202)
+        return ApiAnswer(json.loads(answer), waits=status == 202)
 
     def _ask(
         self,

@@ -13,9 +13,9 @@ from cli.encodings import can_show
 from schemas.terminals import printable
 
 if TYPE_CHECKING:
-    from cli.client import Answer
+    from cli.client import ApiAnswer
 
-AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")]
+AsJson = Annotated[bool, typer.Option("--json", help="ApiAnswer in JSON, for programs.")]
 
 LARGEST: Final = 2**63 - 1
 """The largest number of an option that has no bound of its own: what databases and clients hold."""
@@ -71,7 +71,7 @@ def print_fields(fields: Mapping[str, Any]) -> None:
             typer.echo(f"{name:<{width}}  {_cell(value)}")
 
 
-def told(answer: Answer, said: str, *, as_json: bool = False) -> None:
+def told(answer: ApiAnswer, said: str, *, as_json: bool = False) -> None:
     """Print what came of an act: *said*, or what a second person has to do first."""
     if as_json:
         print_json(answer.body)
