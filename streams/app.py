@@ -41,7 +41,7 @@ from streams.merge import Hole
 from streams.metrics import WorkerMetrics
 from streams.partitions import METADATA_AGE, CannotWiden, Partitions
 from streams.producer import make_producer
-from streams.recovery import Reader
+from streams.recovery import Reader, stop
 from streams.side import Side, judge_side, tally_side
 from streams.stretch import READ_COMMITTED, READ_UNCOMMITTED, Ends
 from streams.tally import Tally, TallyStats
@@ -401,7 +401,7 @@ class StreamApp(faust.App):
             for side in self.sides:
                 await self._recover_side(side, Reader(consumer), committed)
         finally:
-            await consumer.stop()
+            await stop(consumer)
         self.hearing.is_held = bool(self.lacking)
         if self.hearing.is_held:
             log.error("rules are gone from the topic, and waited for: %s", sorted(self.lacking))

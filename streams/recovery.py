@@ -7,9 +7,10 @@ changelog  ... r r r [r r r r r r r r]      the last record says where reading m
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -23,6 +24,10 @@ from streams.deltas import JudgeDelta, TallyDelta, decode_judge
 S = TypeVar("S", bound=Fold[Any])
 Span = tuple[int, int]
 """Offsets ``[from, upto)``."""
+
+
+DEAF: Final = 1.0
+"""Seconds after which a consumer is told a second time to stop."""
 
 
 class Reader:
@@ -43,9 +48,6 @@ class Reader:
     ) -> AsyncIterator[tuple[int, int, bytes]]:
         """Yield ``(partition, offset, value)`` of every record in *wanted*."""
         left = {TopicPartition(topic, p): upto for p, (frm, upto) in wanted.items() if frm < upto}
-        if not left:
-            # A consumer that stops while it changes from an assignment misses that it shall stop.
-            return
         self._consumer.assign(list(left))
         for tp in left:
             self._consumer.seek(tp, wanted[tp.partition][0])
@@ -60,6 +62,15 @@ class Reader:
     async def _has_passed(self, tp: TopicPartition, upto: int) -> bool:
         """Return whether everything before *upto* has been read."""
         return bool(await self._consumer.position(tp) >= upto)
+
+
+async def stop(consumer: AIOKafkaConsumer) -> None:
+    """Stop *consumer*.
+
+    aiokafka misses that it shall stop if it is told so while it lets go of an assignment; it hears
+    the second word.
+    """
+    await asyncio.wait_for(consumer.stop(), DEAF)
 
 
 async def stored_homes(reader: Reader, settings: Settings) -> int | None:
