@@ -137,10 +137,10 @@ class OutboxRelay:
             Unavailable: the database or a topic is not there.
             KafkaError: Kafka refused a record; it is sent again.
         """
+        self._woken.clear()
         if not self._may_publish():
             self._woken.wait(HELD_BACK)
             return
-        self._woken.clear()
         rows = self._set_aside()
         with self._desk.store.reading() as unit:
             self._desk.store.check_lease(unit)

@@ -171,12 +171,17 @@ def test_records_are_read_by_their_keys() -> None:
 
 
 def test_nothing_is_published_before_it_may_be(tmp_path: Path) -> None:
-    """The relay does not even ask for a Kafka while the topics were not compared."""
+    """The relay does not even ask for a Kafka while the topics were not compared.
+
+    What woke it then does not wake it for ever: it would turn as fast as it can.
+    """
     desk = desk_at(f"sqlite:///{tmp_path / 'governance.db'}")
     nowhere = "127.0.0.1:1"
     relay = OutboxRelay(desk, nowhere, is_stopping=lambda: False, may_publish=lambda: False)
+    relay.wake()
     relay.turn()
     assert relay._producer is None
+    assert not relay._woken.is_set()
     with desk.store.reading() as unit:
         assert unit.outbox.waiting()[0] > 0
     desk.store.close()
